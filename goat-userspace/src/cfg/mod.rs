@@ -1,0 +1,1 @@
+//! A function's machine code in, its basic blocks out.

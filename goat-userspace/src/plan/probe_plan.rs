@@ -1,0 +1,208 @@
+//! The plan: what to probe, and everything that a report needs to say what the hits mean, without repository or binary.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Excluded, Unobservable};
+use crate::{
+    addr::{FileOffset, VirtAddr},
+    binary::Identity,
+    lines::{LineRange, LineSet},
+    paths::RepoPath,
+    track::Granularity,
+};
+
+/// A site's index in the counter map.
+pub type Slot = u32;
+
+/// The plan. Deterministic: the same revisions, binary and options give the same bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProbePlan {
+    /// The binary that the plan was made for; attaching refuses another.
+    pub identity: Identity,
+    /// What reports call the application.
+    pub app: AppInfo,
+    /// How finely the change is observed.
+    pub granularity: Granularity,
+    /// 1, 2 or 3.
+    pub precision: u8,
+    /// The main packages of the repository, by number.
+    pub components: Vec<Component>,
+    /// The number of the one that the binary is; `None` if its main package is not in the repository.
+    pub component: Option<u32>,
+    /// The files with changed lines, in byte order of their paths.
+    pub files: Vec<PlanFile>,
+    /// The points, by id (from 1).
+    pub points: Vec<Point>,
+    /// The sites, by slot; sorted by file offset.
+    pub sites: Vec<Site>,
+    /// What the user should know before trusting the plan: `the binary does not say which commit it was built from`, ...
+    pub warnings: Vec<String>,
+}
+
+/// What reports call the application.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AppInfo {
+    /// goat.yaml's `appName`.
+    pub name: String,
+    /// goat.yaml's `appVersion`; by default the short hash of the new commit.
+    pub version: String,
+    /// The old commit's hash; `None` for `INIT`.
+    pub old_commit: Option<String>,
+    /// The new commit's hash.
+    pub new_commit: String,
+    /// The new commit's time, seconds since 1970.
+    pub new_time: i64,
+}
+
+/// A main package and the points in it and in what it imports.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Component {
+    /// Its number, from 0.
+    pub id: u32,
+    /// The directory of its main package from the module's root; `.` for the root.
+    pub name: String,
+    /// Ids, ascending.
+    pub points: Vec<u32>,
+}
+
+/// A file with changed lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PlanFile {
+    /// Its path on the new side.
+    pub path: RepoPath,
+    /// The lines that the diff has as new, comments and blanks included.
+    pub changed: LineSet,
+    /// Changed lines with nothing to observe.
+    pub no_code: LineSet,
+    /// The changed lines with some lines around them, in order, for people to read.
+    pub source: Vec<SourceLine>,
+}
+
+/// A line of source.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SourceLine {
+    /// Its number.
+    pub line: u32,
+    /// Its text, without the line break.
+    pub text: String,
+}
+
+/// A track point, resolved.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// From 1.
+    pub id: u32,
+    /// Index into [`ProbePlan::files`].
+    pub file: u32,
+    /// The lines that are observed.
+    pub span: LineRange,
+    /// The changed lines that the point answers for; may be empty for a branch.
+    pub lines: LineSet,
+    /// The function, as the source names it: `(*Cart).Add`, `Lit.func1`.
+    pub function: String,
+    /// `statement`, `part`, `header`, `branch` or `function`.
+    pub kind: String,
+    /// Where it is observed, or why not.
+    pub status: Status,
+}
+
+/// Where a point is observed, or why not.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Status {
+    /// At these copies. The point is covered when any site of any of them was hit; its count is the sum over all sites.
+    Observed(Vec<Instance>),
+    /// No site can tell.
+    Unobservable(Unobservable),
+    /// Not in question for this binary; the text says which rule: `//go:build windows`, ...
+    Excluded(Excluded, String),
+}
+
+/// One compiled copy of a point.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Instance {
+    /// The out-of-line function that holds the copy, by the linker's name.
+    pub function: String,
+    /// Whether it is an inlined copy.
+    pub inlined: bool,
+    /// Sites of this copy, no two of which run for the same execution.
+    pub sites: Vec<Slot>,
+}
+
+/// One address that is probed.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Site {
+    /// The virtual address, for people and for reading the text back.
+    pub address: VirtAddr,
+    /// The place in the file, for the kernel.
+    pub offset: FileOffset,
+    /// The original instruction's bytes: the breakpoint replaces the first.
+    pub instruction: Vec<u8>,
+    /// What a hit costs.
+    pub class: ProbeClass,
+    /// Hits count only where the flags satisfy it; `None` for always.
+    pub condition: Option<Condition>,
+}
+
+/// What the kernel does at the site, by uprobe's rules.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeClass {
+    /// Emulated: a trap, and no single step.
+    Emulated,
+    /// A 5-byte nop, which Linux 6.18+ turns into a call after the first hit: emulated, but never to be disarmed by hand.
+    Nop5,
+    /// Single-stepped out of line.
+    Stepped,
+}
+
+/// An x86 condition code, as in the low four bits of Jcc, SETcc and CMOVcc.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Condition(pub u8);
+
+/// A plan in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Changed lines with code.
+    pub changed_lines: usize,
+    /// Changed lines with nothing to observe.
+    pub no_code_lines: usize,
+    /// Points.
+    pub points: usize,
+    /// Points that can be observed.
+    pub observable: usize,
+    /// Points that no site can tell of.
+    pub unobservable: usize,
+    /// Points that are not in question for this binary.
+    pub excluded: usize,
+    /// Compiled copies of points.
+    pub instances: usize,
+    /// Addresses to probe.
+    pub sites: usize,
+    /// Of these, on instructions that the kernel emulates.
+    pub emulated: usize,
+}
+
+impl ProbePlan {
+    /// The plan in numbers.
+    pub fn summary(&self) -> Summary {
+        let mut sum = Summary { points: self.points.len(), sites: self.sites.len(), ..Summary::default() };
+        for file in &self.files {
+            sum.no_code_lines += file.no_code.len();
+        }
+        for point in &self.points {
+            sum.changed_lines += point.lines.len();
+            match &point.status {
+                Status::Observed(instances) => {
+                    sum.observable += 1;
+                    sum.instances += instances.len();
+                }
+                Status::Unobservable(_) => sum.unobservable += 1,
+                Status::Excluded(..) => sum.excluded += 1,
+            }
+        }
+        sum.emulated = self.sites.iter().filter(|s| s.class != ProbeClass::Stepped).count();
+        sum
+    }
+}
