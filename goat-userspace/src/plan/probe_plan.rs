@@ -104,6 +104,19 @@ pub struct Point {
     pub kind: String,
     /// Where it is observed, or why not.
     pub status: Status,
+    /// Copies that can't be observed, beside those that are: without a hit on the others, the point may still have run there.
+    pub blind: Vec<Blind>,
+}
+
+/// A compiled copy of a point in which no site can tell whether it ran.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Blind {
+    /// The out-of-line function that holds the copy, by the linker's name.
+    pub function: String,
+    /// Whether it is an inlined copy.
+    pub inlined: bool,
+    /// Why.
+    pub reason: Unobservable,
 }
 
 /// Where a point is observed, or why not.

@@ -1,1 +1,302 @@
-//! (to come)
+//! For an anchor and one compiled copy of its function: where in the machine code it is decided whether the anchor ran.
+//!
+//! A spot must be reached if and only if the point runs. What makes sure of that:
+//!
+//! - only instructions that the program asked for count as evidence (the register allocator's carry the line of whatever stands in
+//!   front of them);
+//! - every statement list around the point that control may skip must be entered on every way to the spot ([`entries`]), unless
+//!   the spot calls or stores, which the compiler never does before a decision;
+//! - the spot must not come before the last thing that the statement in front of the point does, nor lie in a list that is
+//!   entered only later;
+//! - of several blocks the one that comes first on every way; where there is none, the smallest set.
+//!
+//! A statement without evidence runs if and only if the next one in its list does, or, if it is the first, if the list is entered.
+
+use super::{
+    Unobservable,
+    copy::{Copy, Evidence},
+    entries,
+};
+use crate::{
+    cfg::{BlockIndex, Flow},
+    source::{BlockId, BlockKind, StatementId, StatementKind},
+    track::Anchor,
+};
+
+/// How many blocks may stand for one point in one copy.
+const MAX_SPOTS: usize = 64;
+
+/// A place in a copy's control flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Spot {
+    /// A block, at this instruction or anywhere in the block from which control can only have come straight here.
+    Block {
+        /// Which block.
+        block: BlockIndex,
+        /// Where in it the point begins.
+        insn: usize,
+    },
+    /// One side of the branch that ends the block.
+    Edge {
+        /// Where the edge begins.
+        from: BlockIndex,
+        /// Where it leads.
+        to: BlockIndex,
+    },
+}
+
+type Found = Result<Vec<Spot>, Unobservable>;
+
+/// Where `anchor` is decided in this copy.
+pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
+    let spots = match anchor {
+        Anchor::Statement(s) => statement(copy, s)?,
+        Anchor::Line(s, line) => part(copy, s, line).or_else(|_| statement(copy, s))?,
+        Anchor::Block(b) => block_entry(copy, b)?,
+        Anchor::Function(_) => function_entry(copy)?,
+    };
+    if spots.len() > MAX_SPOTS { Err(Unobservable::Speculated) } else { Ok(spots) }
+}
+
+fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let own = from_evidence(copy, id, copy.evidence(id));
+    let Err(why) = own else { return own };
+    behind(copy, id).or_else(|_| in_front(copy, id)).map_err(|_| why)
+}
+
+fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
+    let line = crate::lines::LineRange::new(line, line);
+    from_evidence(copy, id, copy.evidence_on(line, id))
+}
+
+/// The statements behind one that has no evidence: what comes next in its list runs if and only if it does, as long as it is
+/// neither a way out of the list nor followed by a label.
+fn behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let mut at = id;
+    loop {
+        let statement = &copy.source.statements[at.0 as usize];
+        if leaves(statement.kind) || has_bodies(statement.kind) {
+            return Err(Unobservable::OptimisedOut);
+        }
+        let (_, Some(next)) = copy.neighbours(at) else { return Err(Unobservable::OptimisedOut) };
+        if copy.source.statements[next.0 as usize].label.is_some() {
+            return Err(Unobservable::OptimisedOut);
+        }
+        let evidence = copy.evidence(next);
+        if !evidence.is_empty() {
+            return from_evidence(copy, next, evidence);
+        }
+        if let StatementKind::Bare = copy.source.statements[next.0 as usize].kind {
+            return Err(Unobservable::OptimisedOut);
+        }
+        at = next;
+    }
+}
+
+/// The way to a statement that has no evidence: through statements that can't go elsewhere, from the list's entry.
+fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let statement = &copy.source.statements[id.0 as usize];
+    if statement.label.is_some() {
+        return Err(Unobservable::OptimisedOut);
+    }
+    match copy.neighbours(id) {
+        (None, _) => block_entry(copy, statement.block),
+        (Some(before), _) => {
+            let kind = copy.source.statements[before.0 as usize].kind;
+            if leaves(kind) || has_bodies(kind) || !is_harmless(copy, before) {
+                return Err(Unobservable::OptimisedOut);
+            }
+            from_evidence(copy, before, copy.evidence(before)).or_else(|_| in_front(copy, before))
+        }
+    }
+}
+
+/// Whether a statement always goes on to the next one: it neither calls nor touches memory that may not be there.
+fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    let lines = copy.source.statements[id.0 as usize].span.lines();
+    let insns = &copy.compiled.cfg.insns;
+    (0..insns.len())
+        .filter(|i| copy.line(*i).is_some_and(|line| lines.contains(line)))
+        .all(|i| !insns[i].may_fault && matches!(insns[i].flow, Flow::Next | Flow::Jump(_)))
+}
+
+fn leaves(kind: StatementKind) -> bool {
+    use StatementKind::{Break, Continue, Fallthrough, Goto, Return};
+    matches!(kind, Return | Break | Continue | Goto | Fallthrough)
+}
+
+fn has_bodies(kind: StatementKind) -> bool {
+    use StatementKind::{Bare, For, If, Range, Select, Switch, TypeSwitch};
+    matches!(kind, If | For | Range | Switch | TypeSwitch | Select | Bare)
+}
+
+fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
+    if id == copy.root {
+        return function_entry(copy);
+    }
+    let block = &copy.source.blocks[id.0 as usize];
+    let Some(owner) = block.owner else { return Err(Unobservable::OptimisedOut) };
+    if block.kind == BlockKind::Bare || copy.is_endless(owner) {
+        return match block.statements.first() {
+            Some(first) => from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first)),
+            None => statement(copy, owner),
+        };
+    }
+    if let Some(entry) = entries::entry(copy, id) {
+        return Ok(entry.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
+    }
+    // Without a decision to look at, only what can't have been done early tells.
+    let first = block.statements.first().ok_or(Unobservable::Speculated)?;
+    let solid: Vec<Evidence> = copy.evidence(*first).into_iter().filter(|e| e.solid).collect();
+    if solid.is_empty() { Err(Unobservable::Speculated) } else { from_evidence(copy, *first, copy.evidence(*first)) }
+}
+
+fn function_entry(copy: &Copy<'_, '_>) -> Found {
+    let compiled = copy.compiled;
+    let dominators = &compiled.dominators;
+    if copy.node.is_none() {
+        let block = compiled.body_entry().ok_or(Unobservable::OptimisedOut)?;
+        let inside = &compiled.cfg.blocks[block];
+        // A loop back to the first block would count each round as a call.
+        let rounds = inside.preds.iter().any(|p| !compiled.cfg.blocks[*p].prologue);
+        if rounds {
+            return Err(Unobservable::Speculated);
+        }
+        return Ok(vec![Spot::Block { block, insn: inside.first }]);
+    }
+    let mut found: Vec<Evidence> = Vec::new();
+    for (b, block) in compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.prologue && !b.panics) {
+        let mine = |i: &usize| compiled.is_in(copy.node, *i) && compiled.is_strong(*i);
+        if let Some(insn) = (block.first..block.end).find(mine) {
+            found.push(Evidence { block: b, insn, solid: false });
+        }
+    }
+    let blocks: Vec<BlockIndex> = found.iter().map(|e| e.block).collect();
+    match dominators.minimal(&blocks)[..] {
+        [first] => {
+            let insn = found.iter().find(|e| e.block == first).expect("it was taken from there").insn;
+            Ok(vec![Spot::Block { block: first, insn }])
+        }
+        [] => Err(Unobservable::OptimisedOut),
+        _ => Err(Unobservable::Speculated),
+    }
+}
+
+/// Of the blocks with evidence of `id`, those that decide.
+fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
+    if evidence.is_empty() {
+        return Err(Unobservable::OptimisedOut);
+    }
+    let compiled = copy.compiled;
+    let scopes = Scopes::new(copy, id);
+    let before = Before::new(copy, id);
+    let usable: Vec<Evidence> = evidence
+        .into_iter()
+        .filter(|e| before.allows(copy, e))
+        .filter(|e| e.solid || scopes.lead_to(e.block))
+        .filter(|e| e.solid || !entered_later(copy, id, e.block))
+        .map(|e| Evidence { insn: before.behind(e), ..e })
+        .collect();
+    let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
+    let first = compiled.dominators.minimal(&blocks);
+    if first.is_empty() {
+        return Err(Unobservable::Speculated);
+    }
+    Ok(first
+        .into_iter()
+        .map(|b| {
+            let insn = usable.iter().find(|e| e.block == b).expect("it was taken from there").insn;
+            Spot::Block { block: b, insn }
+        })
+        .collect())
+}
+
+/// The lists around a statement that control may skip, each with the blocks that it can reach without entering the list.
+struct Scopes {
+    /// `None`: how control enters the list is not known.
+    avoidable: Vec<Option<Vec<bool>>>,
+}
+
+impl Scopes {
+    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
+        let around = |scope| {
+            let entry = entries::entry(copy, scope)?;
+            Some(copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to))))
+        };
+        Self { avoidable: copy.conditional_scopes(id).into_iter().map(around).collect() }
+    }
+
+    /// Whether the block can only be reached through all of the lists.
+    fn lead_to(&self, block: BlockIndex) -> bool {
+        self.avoidable.iter().all(|reachable| reachable.as_ref().is_some_and(|r| !r[block]))
+    }
+}
+
+/// What the statement in front of a point does for certain: calls, stores and branches.
+struct Before {
+    done: Vec<(BlockIndex, usize)>,
+}
+
+impl Before {
+    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
+        let mut at = id;
+        while let (Some(previous), _) = copy.neighbours(at) {
+            let lines = copy.source.statements[previous.0 as usize].span.lines();
+            let own = copy.source.statements[id.0 as usize].header.lines();
+            let mut done = Vec::new();
+            for (b, block) in copy.compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.panics && !b.prologue) {
+                let mine = |i: &usize| {
+                    copy.compiled.is_solid(*i)
+                        && copy.line(*i).is_some_and(|line| lines.contains(line) && !own.contains(line))
+                };
+                if let Some(last) = (block.first..block.end).rev().find(mine) {
+                    done.push((b, last));
+                }
+            }
+            if !done.is_empty() {
+                return Self { done };
+            }
+            at = previous;
+        }
+        Self { done: Vec::new() }
+    }
+
+    /// Whether the evidence does not come before any of that.
+    fn allows(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> bool {
+        self.done.iter().all(|(b, last)| {
+            let earlier = *b != evidence.block && copy.compiled.dominators.dominates(evidence.block, *b);
+            // In the same block there must be something left behind it.
+            let at_end = *b == evidence.block && *last + 1 == copy.compiled.cfg.blocks[*b].end;
+            !earlier && !at_end
+        })
+    }
+
+    /// Where in its block the point begins at the earliest.
+    fn behind(&self, evidence: Evidence) -> usize {
+        let same_block = self.done.iter().find(|(b, _)| *b == evidence.block);
+        same_block.map_or(evidence.insn, |(_, last)| evidence.insn.max(last + 1))
+    }
+}
+
+/// Whether the block is only reached through a list that stands behind the statement: its instruction was moved down to where
+/// its result is used.
+fn entered_later(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
+    let statement = &copy.source.statements[id.0 as usize];
+    let mut at = id;
+    // The statements behind it, in its own list.
+    while let (_, Some(next)) = copy.neighbours(at) {
+        let bodies = &copy.source.statements[next.0 as usize].bodies;
+        for body in bodies.iter().filter(|_| copy.source.statements[next.0 as usize].span.start > statement.span.end) {
+            let Some(entry) = entries::entry(copy, *body) else { continue };
+            if !copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to)))[block] {
+                return true;
+            }
+        }
+        at = next;
+    }
+    // And its own bodies, for what stands in a header.
+    statement.bodies.iter().any(|body| {
+        entries::entry(copy, *body)
+            .is_some_and(|e| !copy.compiled.cfg.reachable_without(&|from, to| e.contains(&(from, to)))[block])
+    })
+}

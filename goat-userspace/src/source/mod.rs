@@ -140,6 +140,8 @@ pub struct Block {
     pub header: Span,
     /// Its statements, in order; empty statements (`;`) left out.
     pub statements: Vec<StatementId>,
+    /// Whether it is the `default:` of a switch or select.
+    pub default: bool,
 }
 
 /// What a statement is, by go/ast's names.

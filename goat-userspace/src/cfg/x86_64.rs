@@ -1,0 +1,263 @@
+//! x86-64 machine code, decoded by iced-x86. Nothing else names it.
+
+use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+
+use super::{
+    Flow, Insn, Tables,
+    probe_class::{Encoding, Map, classify},
+};
+use crate::{
+    addr::{AddrRange, VirtAddr},
+    plan::Condition,
+};
+
+/// No switch has more cases than this; the compiler stops at 2^16 cases long before.
+const MAX_TABLE: usize = 4096;
+/// How many instructions in front of a jump through a table hold the table's address and the bounds check.
+const TABLE_WINDOW: usize = 16;
+
+/// Decodes `code`, which begins at `base`, instruction by instruction. Bytes that are no instruction become one-byte traps.
+pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) -> Option<&'a str>) -> Vec<Insn> {
+    let mut decoder = Decoder::with_ip(64, code, base.0, DecoderOptions::NONE);
+    let mut insns = Vec::with_capacity(code.len() / 4);
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        let at = decoder.position();
+        decoder.decode_out(&mut instruction);
+        if instruction.is_invalid() {
+            // Data between functions, or a decoder that knows less than the assembler: go on at the next byte.
+            let _ = decoder.set_position(at + 1);
+            decoder.set_ip(base.0 + at as u64 + 1);
+            let addr = VirtAddr(base.0 + at as u64);
+            insns.push(Insn {
+                addr,
+                len: 1,
+                flow: Flow::Trap,
+                probe: None,
+                weak: true,
+                effect: false,
+                may_fault: true,
+            });
+            continue;
+        }
+        let bytes = &code[at..decoder.position()];
+        let flow = flow(&instruction, symbol);
+        insns.push(Insn {
+            addr: VirtAddr(instruction.ip()),
+            len: u8::try_from(bytes.len()).expect("an x86 instruction has at most 15 bytes"),
+            flow,
+            probe: classify(&encoding(bytes)),
+            weak: is_weak(&instruction),
+            effect: flow == Flow::Call || writes_memory(&instruction),
+            may_fault: may_fault(&instruction),
+        });
+    }
+    insns
+}
+
+fn flow<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Option<&'a str>) -> Flow {
+    let target = VirtAddr(instruction.near_branch_target());
+    match instruction.flow_control() {
+        FlowControl::UnconditionalBranch => Flow::Jump(target),
+        FlowControl::ConditionalBranch => {
+            if instruction.is_jcc_short_or_near() {
+                Flow::Branch(target, Condition(condition_code(instruction)))
+            } else {
+                // jrcxz and loop test a register, not the flags; Go's compiler does not use them.
+                Flow::Branch(target, Condition(u8::MAX))
+            }
+        }
+        FlowControl::IndirectBranch => Flow::Table,
+        FlowControl::Return => Flow::Return,
+        FlowControl::Call => callee(symbol(target).unwrap_or_default()),
+        FlowControl::IndirectCall => Flow::Call,
+        FlowControl::Interrupt | FlowControl::Exception => Flow::Trap,
+        FlowControl::Next | FlowControl::XbeginXabortXend => Flow::Next,
+    }
+}
+
+/// Whether a function comes back to its caller. The compiler puts nothing behind a call that does not.
+fn callee(name: &str) -> Flow {
+    let Some(function) = name.strip_prefix("runtime.") else { return Flow::Call };
+    match function {
+        _ if function.starts_with("morestack") => Flow::MoreStack,
+        "gopanic" | "throw" | "fatal" | "fatalthrow" | "block" => Flow::Panic { explicit: true },
+        _ if function.starts_with("panic") || function.starts_with("goPanic") => Flow::Panic { explicit: false },
+        _ => Flow::Call,
+    }
+}
+
+/// The condition as Jcc, SETcc and CMOVcc encode it in their low four bits.
+fn condition_code(instruction: &Instruction) -> u8 {
+    use iced_x86::ConditionCode as C;
+    match instruction.condition_code() {
+        C::o => 0,
+        C::no => 1,
+        C::b => 2,
+        C::ae => 3,
+        C::e => 4,
+        C::ne => 5,
+        C::be => 6,
+        C::a => 7,
+        C::s => 8,
+        C::ns => 9,
+        C::p => 10,
+        C::np => 11,
+        C::l => 12,
+        C::ge => 13,
+        C::le => 14,
+        C::g => 15,
+        C::None => u8::MAX,
+    }
+}
+
+fn encoding(bytes: &[u8]) -> Encoding<'_> {
+    let is_prefix = |b: u8| matches!(b, 0x26 | 0x2e | 0x36 | 0x3e | 0x64 | 0x65 | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3);
+    let n = bytes.iter().take_while(|b| is_prefix(**b)).count();
+    let (prefixes, rest) = bytes.split_at(n);
+    let (rex, rest) = match rest {
+        [rex @ 0x40..=0x4f, rest @ ..] => (*rex, rest),
+        _ => (0, rest),
+    };
+    let (map, opcode) = match rest {
+        [0xc5, _, opcode, ..] | [0xc4, _, _, opcode, ..] => (Map::Vex, *opcode),
+        [0x62, ..] | [] => (Map::Other, 0),
+        [0x0f, 0x38 | 0x3a, opcode, ..] => (Map::ThreeByte, *opcode),
+        [0x0f, opcode, ..] => (Map::TwoByte, *opcode),
+        [opcode, ..] => (Map::Legacy, *opcode),
+    };
+    Encoding { prefixes, rex, map, opcode, bytes }
+}
+
+/// What the register allocator and the assembler put in: copies, spills, reloads, constants, addresses, nops, frame set-up.
+fn is_weak(instruction: &Instruction) -> bool {
+    let register = |i| instruction.op_kind(i) == OpKind::Register;
+    let on_stack = matches!(instruction.memory_base(), Register::RSP | Register::RBP);
+    match instruction.mnemonic() {
+        Mnemonic::Nop | Mnemonic::Endbr64 => true,
+        // xchg ax, ax is what the assembler writes for a nop behind a call that does not return.
+        Mnemonic::Xchg => register(0) && register(1),
+        Mnemonic::Mov
+        | Mnemonic::Movups
+        | Mnemonic::Movupd
+        | Mnemonic::Movss
+        | Mnemonic::Movsd
+        | Mnemonic::Movaps
+        | Mnemonic::Movq
+        | Mnemonic::Movd
+        | Mnemonic::Movzx
+        | Mnemonic::Movsx
+        | Mnemonic::Movsxd => {
+            let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
+            // A constant stored to memory that is not the stack is the program's doing.
+            !memory || on_stack
+        }
+        Mnemonic::Lea => on_stack || instruction.memory_base() == Register::RIP,
+        Mnemonic::Xor | Mnemonic::Xorps | Mnemonic::Pxor => {
+            register(0) && register(1) && instruction.op_register(0) == instruction.op_register(1)
+        }
+        Mnemonic::Push | Mnemonic::Pop => true,
+        Mnemonic::Add | Mnemonic::Sub => instruction.op0_register() == Register::RSP,
+        _ => false,
+    }
+}
+
+fn writes_memory(instruction: &Instruction) -> bool {
+    let to_memory = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory;
+    let on_stack = matches!(instruction.memory_base(), Register::RSP | Register::RBP);
+    let reads_only = matches!(
+        instruction.mnemonic(),
+        Mnemonic::Cmp
+            | Mnemonic::Test
+            | Mnemonic::Nop
+            | Mnemonic::Bt
+            | Mnemonic::Push
+            | Mnemonic::Prefetcht0
+            | Mnemonic::Prefetchnta
+    );
+    to_memory && !on_stack && !reads_only || instruction.is_string_instruction()
+}
+
+fn may_fault(instruction: &Instruction) -> bool {
+    let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
+    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP)
+        && instruction.memory_index() == Register::None;
+    let addresses_only = matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
+    let divides = matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
+    // String instructions have implicit operands.
+    divides || memory && !harmless && !addresses_only || instruction.is_string_instruction()
+}
+
+/// The targets of jumps through tables: `lea base, [rip+table]` ... `jmp [base+index*8]`, with absolute addresses in the
+/// table (cmd/compile's jump tables since Go 1.19), bounded by a comparison of the index in front of it.
+pub(super) fn tables<'d>(
+    insns: &[Insn],
+    code: &[u8],
+    range: AddrRange,
+    data: &dyn Fn(VirtAddr, usize) -> Option<&'d [u8]>,
+) -> Tables {
+    let decode_at = |i: usize| {
+        let insn = &insns[i];
+        let at = usize::try_from(insn.addr.offset_from(range.low)?).ok()?;
+        let bytes = code.get(at..at + usize::from(insn.len))?;
+        Some(Decoder::with_ip(64, bytes, insn.addr.0, DecoderOptions::NONE).decode())
+    };
+    let mut tables = Tables::new();
+    for (i, _) in insns.iter().enumerate().filter(|(_, insn)| insn.flow == Flow::Table) {
+        let window: Vec<Instruction> = (i.saturating_sub(TABLE_WINDOW)..=i).rev().filter_map(decode_at).collect();
+        let Some((base, entries)) = table(&window) else { continue };
+        let mut targets = Vec::new();
+        for entry in 0..entries.unwrap_or(MAX_TABLE).min(MAX_TABLE) {
+            let Some(bytes) = base.checked_add(entry as u64 * 8).and_then(|a| data(a, 8)) else { break };
+            let target = VirtAddr(u64::from_le_bytes(bytes.try_into().expect("eight bytes were asked for")));
+            if !range.contains(target) || insns.binary_search_by_key(&target, |i| i.addr).is_err() {
+                break;
+            }
+            targets.push(target);
+        }
+        // A table that ends early was not understood: better no edges, and said so, than some.
+        if !targets.is_empty() && entries.is_none_or(|n| n == targets.len()) {
+            tables.insert(i, targets);
+        }
+    }
+    tables
+}
+
+/// The table's address and, if the bounds check is in sight, how many entries it has. `window` runs backwards from the jump.
+fn table(window: &[Instruction]) -> Option<(VirtAddr, Option<usize>)> {
+    let (jump, before) = window.split_first()?;
+    let (base, index) = (jump.memory_base(), jump.memory_index());
+    if jump.code() != Code::Jmp_rm64 || jump.memory_index_scale() != 8 || index == Register::None {
+        return None;
+    }
+    let lea = before.iter().find(|i| i.op0_register() == base)?;
+    if lea.mnemonic() != Mnemonic::Lea || lea.memory_base() != Register::RIP {
+        return None;
+    }
+    let address = VirtAddr(lea.memory_displacement64());
+    let compare = before.iter().position(|i| {
+        i.mnemonic() == Mnemonic::Cmp && i.op0_register().full_register() == index && is_immediate(i.op1_kind())
+    });
+    let entries = compare.and_then(|at| {
+        let bound = usize::try_from(before[at].immediate(1)).ok()?;
+        // The first branch behind the comparison leaves for values above the bound.
+        let branch = before[..at].iter().rev().find(|i| i.is_jcc_short_or_near())?;
+        match branch.condition_code() {
+            iced_x86::ConditionCode::a => bound.checked_add(1),
+            iced_x86::ConditionCode::ae => Some(bound),
+            _ => None,
+        }
+    });
+    Some((address, entries))
+}
+
+fn is_immediate(kind: OpKind) -> bool {
+    matches!(
+        kind,
+        OpKind::Immediate8
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32
+            | OpKind::Immediate32to64
+    )
+}

@@ -1,0 +1,166 @@
+//! One compiled copy of a source function: out of line, inlined, of a generic shape, or the body of a loop over a function. It
+//! answers which of the copy's instructions belong to which statement.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use super::{compiled::Compiled, entries::Entry};
+use crate::{
+    binary::FileId,
+    cfg::BlockIndex,
+    lines::LineRange,
+    source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
+    track::Anchor,
+};
+
+/// A copy of `function`.
+pub(super) struct Copy<'a, 'b> {
+    pub(super) compiled: &'a Compiled<'b>,
+    /// The inlined call that the copy is; `None` for the out-of-line function.
+    pub(super) node: Option<u32>,
+    pub(super) file: FileId,
+    pub(super) source: &'a SourceFile,
+    pub(super) function: FunctionId,
+    /// The statement list that the copy begins with: the function's body, or that of a loop over a function (`F-range1`).
+    pub(super) root: BlockId,
+    /// Memo of [`super::entries::entry`].
+    pub(super) entries: RefCell<HashMap<BlockId, Option<Entry>>>,
+    /// By instruction: the line in this copy.
+    lines: Vec<Option<u32>>,
+}
+
+/// Instructions of a statement in one block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Evidence {
+    pub(super) block: BlockIndex,
+    /// The first of them.
+    pub(super) insn: usize,
+    /// Whether one of them proves by itself that the statement ran.
+    pub(super) solid: bool,
+}
+
+impl<'a, 'b> Copy<'a, 'b> {
+    pub(super) fn new(
+        compiled: &'a Compiled<'b>,
+        node: Option<u32>,
+        file: FileId,
+        source: &'a SourceFile,
+        function: FunctionId,
+        root: BlockId,
+    ) -> Self {
+        let lines = (0..compiled.cfg.insns.len()).map(|i| compiled.line_in(node, file, i)).collect();
+        Self { compiled, node, file, source, function, root, entries: RefCell::default(), lines }
+    }
+
+    /// The instruction's line in this copy.
+    pub(super) fn line(&self, insn: usize) -> Option<u32> {
+        self.lines[insn]
+    }
+
+    /// What shows that the statement ran: instructions that the program asked for, on lines that no other statement of the
+    /// function begins on or shares.
+    pub(super) fn evidence(&self, statement: StatementId) -> Vec<Evidence> {
+        let lines = self.source.statements[statement.0 as usize].header.lines();
+        self.evidence_on(lines, statement)
+    }
+
+    /// The same on a part of the statement's lines.
+    pub(super) fn evidence_on(&self, lines: LineRange, statement: StatementId) -> Vec<Evidence> {
+        let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
+        let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
+        if usable.is_empty() { Vec::new() } else { self.evidence_where(&|line| usable.binary_search(&line).is_ok()) }
+    }
+
+    /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.
+    pub(super) fn evidence_where(&self, wanted: &dyn Fn(u32) -> bool) -> Vec<Evidence> {
+        let mut found: Vec<Evidence> = Vec::new();
+        for (b, block) in self.compiled.cfg.blocks.iter().enumerate() {
+            if block.prologue || block.panics {
+                continue;
+            }
+            let mut mine = (block.first..block.end)
+                .filter(|i| self.compiled.is_strong(*i) && self.lines[*i].is_some_and(wanted))
+                .peekable();
+            if let Some(&insn) = mine.peek() {
+                found.push(Evidence { block: b, insn, solid: mine.any(|i| self.compiled.is_solid(i)) });
+            }
+        }
+        found
+    }
+
+    /// The statement of this function whose code a line is, where several touch it: the first. `None` on a line that a case's
+    /// header shares with its body, and on lines of other functions.
+    fn first_statement_on(&self, line: u32) -> Option<StatementId> {
+        let file = self.source;
+        let touches = |s: &StatementId| {
+            let statement = &file.statements[s.0 as usize];
+            file.blocks[statement.block.0 as usize].function == self.function && statement.header.lines().contains(line)
+        };
+        let ids = (0..u32::try_from(file.statements.len()).expect("fewer than 2^32 statements")).map(StatementId);
+        // Innermost last: of nested statements with this line in their headers the outer one begins first.
+        let first = ids.clone().find(touches)?;
+        let case_header = file.blocks.iter().any(|b| {
+            matches!(b.kind, BlockKind::Case | BlockKind::TypeCase | BlockKind::Comm)
+                && b.function == self.function
+                && b.header.lines().contains(line)
+                && b.header.start <= file.statements[first.0 as usize].span.start
+                && b.statements.first() == Some(&first)
+        });
+        (!case_header).then_some(first)
+    }
+
+    /// The statement lists around a statement that control may or may not enter, innermost first, up to the copy's root.
+    pub(super) fn conditional_scopes(&self, statement: StatementId) -> Vec<BlockId> {
+        let mut scopes = Vec::new();
+        let mut at = self.source.statements[statement.0 as usize].block;
+        while at != self.root {
+            let block = &self.source.blocks[at.0 as usize];
+            let Some(owner) = block.owner else { break };
+            if block.kind != BlockKind::Bare && !self.is_endless(owner) {
+                scopes.push(at);
+            }
+            at = self.source.statements[owner.0 as usize].block;
+        }
+        scopes
+    }
+
+    /// Whether the statement lies in the copy: below its root.
+    pub(super) fn holds(&self, statement: StatementId) -> bool {
+        let mut at = self.source.statements[statement.0 as usize].block;
+        loop {
+            if at == self.root {
+                return true;
+            }
+            match self.source.blocks[at.0 as usize].owner {
+                Some(owner) => at = self.source.statements[owner.0 as usize].block,
+                None => return false,
+            }
+        }
+    }
+
+    /// Whether the anchor lies in the copy.
+    pub(super) fn covers(&self, anchor: Anchor) -> bool {
+        match anchor {
+            Anchor::Statement(s) | Anchor::Line(s, _) => self.holds(s),
+            Anchor::Block(b) if b == self.root => true,
+            Anchor::Block(b) => self.source.blocks[b.0 as usize].owner.is_some_and(|o| self.holds(o)),
+            Anchor::Function(f) => self.root == self.source.functions[f.0 as usize].body,
+        }
+    }
+
+    /// `for {`: a loop without a condition, whose body is entered whenever the loop is reached.
+    pub(super) fn is_endless(&self, statement: StatementId) -> bool {
+        let statement = &self.source.statements[statement.0 as usize];
+        let header = statement.header;
+        // Nothing but the keyword, a space and the brace.
+        statement.kind == StatementKind::For
+            && header.start.line == header.end.line
+            && header.end.column - header.start.column <= "for {".len() as u32
+    }
+
+    /// The statement's neighbours in its list: the one before and the one behind it.
+    pub(super) fn neighbours(&self, statement: StatementId) -> (Option<StatementId>, Option<StatementId>) {
+        let list = &self.source.blocks[self.source.statements[statement.0 as usize].block.0 as usize].statements;
+        let at = list.iter().position(|s| *s == statement).expect("a statement stands in its block's list");
+        (at.checked_sub(1).map(|i| list[i]), list.get(at + 1).copied())
+    }
+}

@@ -1,0 +1,85 @@
+//! The cheapest instruction that tells what a spot asks. Within a block, everything between two calls runs together, faults
+//! aside: any instruction of that run serves, and one that the kernel emulates costs a fifteenth of one that it single-steps.
+
+use super::{Condition, ProbeClass, Unobservable, sites::Spot};
+use crate::cfg::{Cfg, Flow};
+
+/// An instruction to probe, and the flags on which a hit counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Placed {
+    pub(super) insn: usize,
+    pub(super) condition: Option<Condition>,
+    pub(super) class: ProbeClass,
+}
+
+/// The instructions to probe for `spots`, which belong to one point in one copy.
+pub(super) fn place(cfg: &Cfg, spots: &[Spot]) -> Result<Vec<Placed>, Unobservable> {
+    let mut placed = Vec::with_capacity(spots.len());
+    for spot in spots {
+        let site = match *spot {
+            Spot::Block { block, insn } => in_block(cfg, block, insn),
+            Spot::Edge { from, to } => {
+                let all_lead_here = cfg.blocks[to].preds.iter().all(|p| spots.contains(&Spot::Edge { from: *p, to }));
+                if all_lead_here && !cfg.blocks[to].panics {
+                    in_block(cfg, to, cfg.blocks[to].first).or_else(|_| on_edge(cfg, from, to))
+                } else {
+                    on_edge(cfg, from, to)
+                }
+            }
+        }?;
+        if !placed.contains(&site) {
+            placed.push(site);
+        }
+    }
+    Ok(placed)
+}
+
+/// An instruction of the block that runs together with `at`.
+fn in_block(cfg: &Cfg, block: usize, at: usize) -> Result<Placed, Unobservable> {
+    let block = &cfg.blocks[block];
+    let stops = |i: usize| cfg.insns[i].flow == Flow::Call;
+    // Backwards up to the last call, or to something that may fault in between.
+    let mut from = at;
+    while from > block.first && !stops(from - 1) && !cfg.insns[from - 1].may_fault {
+        from -= 1;
+    }
+    // Forwards up to and including the next call, not past something that may fault.
+    let mut to = at;
+    while to + 1 < block.end && !stops(to) && !cfg.insns[to].may_fault {
+        to += 1;
+    }
+    let candidates = (from..=to).filter_map(|i| {
+        let class = cfg.insns[i].probe?;
+        // A conditional branch is as good as any other emulated instruction: it is trapped on either way.
+        Some((class, i.abs_diff(at), i))
+    });
+    // A 5-byte nop can't be disarmed by hand; it is taken only where nothing else is there.
+    let cost = |class: ProbeClass| match class {
+        ProbeClass::Emulated => 0,
+        ProbeClass::Stepped => 1,
+        ProbeClass::Nop5 => 2,
+    };
+    let best = candidates.min_by_key(|(class, distance, i)| (cost(*class), *distance, *i));
+    best.map(|(class, _, insn)| Placed { insn, condition: None, class }).ok_or(Unobservable::RefusedInstruction)
+}
+
+/// The branch at the end of `from`, counted only where it goes to `to`.
+fn on_edge(cfg: &Cfg, from: usize, to: usize) -> Result<Placed, Unobservable> {
+    let block = &cfg.blocks[from];
+    let insn = block.end - 1;
+    let class = cfg.insns[insn].probe;
+    match cfg.insns[insn].flow {
+        Flow::Branch(target, condition) if condition.0 < 16 => {
+            let taken = cfg.insns[cfg.blocks[to].first].addr == target;
+            // Both sides may lead to one block.
+            if block.succs.len() < 2 {
+                return in_block(cfg, from, insn);
+            }
+            let condition = if taken { condition } else { Condition(condition.0 ^ 1) };
+            let class = class.ok_or(Unobservable::RefusedInstruction)?;
+            Ok(Placed { insn, condition: Some(condition), class })
+        }
+        _ if block.succs.len() == 1 => in_block(cfg, from, insn),
+        _ => Err(Unobservable::Speculated),
+    }
+}

@@ -1,0 +1,472 @@
+//! Track points and a binary in, the plan out: finds each function's compiled copies, asks [`super::sites`] where each point is
+//! decided in each of them and [`super::placement`] which instruction to probe there, and gives every address one slot.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use super::{
+    AppInfo, Blind, Component, Error, Excluded, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
+    Unobservable, compiled::Compiled, copy::Copy, placement, sites,
+};
+use crate::{
+    addr::{AddrRange, VirtAddr},
+    binary::{Binary, FileId, Function},
+    diff::ChangeSet,
+    lines::LineSet,
+    paths::RepoPath,
+    source::{BlockId, BlockKind, FunctionId, SourceFile, SourceIndex},
+    track::{Granularity, PathMap, TrackPoint, TrackPoints},
+};
+
+/// How many lines around a changed one the plan carries for people to read.
+const CONTEXT_LINES: u32 = 3;
+/// The counter map's size.
+const MAX_SITES: usize = goat_common::MAX_SITES as usize;
+
+/// Everything that a plan is made from.
+pub struct Inputs<'a> {
+    /// What changed.
+    pub changes: &'a ChangeSet,
+    /// The changed files' structure, in the order of `changes.files`.
+    pub sources: &'a SourceIndex,
+    /// What to observe.
+    pub points: &'a TrackPoints,
+    /// Where.
+    pub binary: &'a Binary,
+    /// What reports call the application.
+    pub app: AppInfo,
+    /// How `points` were chosen.
+    pub granularity: Granularity,
+    /// How the changed lines were found: 1, 2 or 3.
+    pub precision: u8,
+    /// goat.yaml's `mainEntries`: which components to report; `None` for all.
+    pub main_entries: Option<Vec<String>>,
+    /// What is to be said before trusting the plan.
+    pub warnings: Vec<String>,
+}
+
+/// Makes the plan.
+pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
+    let files = inputs.binary.files()?;
+    let paths = PathMap::new(
+        inputs.sources.files.iter().map(|f| &f.path),
+        &inputs.changes.modules,
+        files.names.iter().map(|n| &**n),
+    );
+    let ids: BTreeMap<&str, FileId> = files.names.iter().zip(0..).map(|(name, id)| (&**name, FileId(id))).collect();
+    let compiled_file: Vec<Option<FileId>> = (inputs.sources.files.iter())
+        .map(|f| paths.files.get(&f.path).and_then(|c| ids.get(c.file.as_str()).copied()))
+        .collect();
+    let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
+    let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
+
+    let mut slots = Slots::default();
+    let mut statuses: BTreeMap<u32, Gathered> = BTreeMap::new();
+    let by_function = points_by_function(inputs.points);
+    let finder = Finder::new(inputs.sources, &compiled_file);
+    for function in &functions {
+        let found = finder.copies(function);
+        // Decoding costs more than everything else: only for functions that hold a point.
+        if !found.iter().any(|f| by_function.contains_key(&(f.source, f.function))) {
+            continue;
+        }
+        let compiled = match Compiled::new(inputs.binary, function) {
+            Ok(compiled) => compiled,
+            Err(error) => {
+                tracing::debug!(function = %function.name, %error, "not decoded");
+                continue;
+            }
+        };
+        for place in found {
+            let source = &inputs.sources.files[place.source as usize];
+            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root);
+            for point in by_function.get(&(place.source, place.function)).into_iter().flatten() {
+                if copy.covers(point.anchor) {
+                    statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
+                }
+            }
+        }
+    }
+    let sites = slots.finish(inputs.binary, &mut statuses);
+    if sites.len() > MAX_SITES {
+        return Err(Error::TooManySites { sites: sites.len(), max: MAX_SITES });
+    }
+
+    let absent = Absent::new(inputs, &compiled_file);
+    let mut points = Vec::with_capacity(inputs.points.points.len());
+    for point in &inputs.points.points {
+        let source = &inputs.sources.files[point.file as usize];
+        let (status, blind) = match statuses.remove(&point.id) {
+            Some(gathered) => gathered.finish(),
+            None => (absent.why(point.file), Vec::new()),
+        };
+        points.push(Point {
+            id: point.id,
+            file: point.file,
+            span: point.span,
+            lines: point.lines.clone(),
+            function: source.functions[point.function.0 as usize].name.clone(),
+            kind: point.kind.as_str().to_owned(),
+            status,
+            blind,
+        });
+    }
+    let components = components(inputs, &points);
+    Ok(ProbePlan {
+        identity: inputs.binary.identity().clone(),
+        app: inputs.app.clone(),
+        granularity: inputs.granularity,
+        precision: inputs.precision,
+        component: absent.component.filter(|id| components.iter().any(|c| c.id == *id)),
+        components,
+        files: plan_files(inputs),
+        points,
+        sites,
+        warnings: inputs.warnings.clone(),
+    })
+}
+
+fn points_by_function(points: &TrackPoints) -> BTreeMap<(u32, FunctionId), Vec<&TrackPoint>> {
+    let mut by_function: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for point in &points.points {
+        by_function.entry((point.file, point.function)).or_default().push(point);
+    }
+    by_function
+}
+
+/// A copy of a source function, before it is decoded.
+struct Found {
+    source: u32,
+    function: FunctionId,
+    root: BlockId,
+    file: FileId,
+    node: Option<u32>,
+}
+
+/// Finds source functions by the file and line of their declaration, which the binary's tables keep for copies of every kind.
+struct Finder<'a> {
+    sources: &'a SourceIndex,
+    by_file: BTreeMap<FileId, u32>,
+    /// Source functions by file and line; several where closures share a line.
+    by_line: BTreeMap<(u32, u32), Vec<FunctionId>>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(sources: &'a SourceIndex, compiled_file: &[Option<FileId>]) -> Self {
+        let by_file = compiled_file.iter().zip(0..).filter_map(|(id, source)| Some(((*id)?, source))).collect();
+        let mut by_line: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (file, source) in sources.files.iter().zip(0..) {
+            for (function, id) in file.functions.iter().zip(0..) {
+                by_line.entry((source, function.span.start.line)).or_default().push(FunctionId(id));
+            }
+        }
+        Self { sources, by_file, by_line }
+    }
+
+    /// The copies that `function` holds: itself, and what was inlined into it.
+    fn copies(&self, function: &Function) -> Vec<Found> {
+        let own = self.find(&function.name, function.file, function.start_line, None);
+        let inlined = function
+            .inlined
+            .iter()
+            .zip(0..)
+            .filter_map(|(call, node)| self.find(&call.name, call.file, call.start_line, Some(node)));
+        own.into_iter().chain(inlined).collect()
+    }
+
+    fn find(&self, name: &str, file: Option<FileId>, line: u32, node: Option<u32>) -> Option<Found> {
+        let file = file?;
+        let source = *self.by_file.get(&file)?;
+        let sources = &self.sources.files[source as usize];
+        let tail = name.rsplit('/').next().unwrap_or(name);
+        // Wrappers that the compiler writes around `go`, `defer` and method values hold none of the source's statements.
+        if tail.ends_with("-fm") || tail.contains("deferwrap") || tail.contains("gowrap") || tail.contains("·dwrap·")
+        {
+            return None;
+        }
+        if tail.contains("-range") {
+            let (function, root) = range_body(sources, line)?;
+            return Some(Found { source, function, root, file, node });
+        }
+        let function = if line == 0 {
+            self.by_name(sources, tail)?
+        } else {
+            let same_line = self.by_line.get(&(source, line))?;
+            *same_line.iter().find(|f| same_name(sources, **f, tail)).or_else(|| same_line.first())?
+        };
+        Some(Found { source, function, root: sources.functions[function.0 as usize].body, file, node })
+    }
+
+    fn by_name(&self, source: &SourceFile, tail: &str) -> Option<FunctionId> {
+        let ids = (0..u32::try_from(source.functions.len()).ok()?).map(FunctionId);
+        let mut same = ids.filter(|f| same_name(source, *f, tail));
+        same.next().filter(|_| same.next().is_none())
+    }
+}
+
+/// Whether the linker's `cart.(*Cart).Add` or `ship.Map[go.shape.int]` is the source's `(*Cart).Add`, `Map`.
+fn same_name(source: &SourceFile, function: FunctionId, tail: &str) -> bool {
+    let mut plain = String::with_capacity(tail.len());
+    let mut depth = 0;
+    for c in tail.chars() {
+        match c {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            c if depth == 0 => plain.push(c),
+            _ => {}
+        }
+    }
+    let name = plain.split_once('.').map_or(&*plain, |(_, name)| name);
+    name == source.functions[function.0 as usize].name
+}
+
+/// The loop over a function on this line, whose body the compiler made a function of.
+fn range_body(source: &SourceFile, line: u32) -> Option<(FunctionId, BlockId)> {
+    let ids = (0..u32::try_from(source.blocks.len()).ok()?).map(BlockId);
+    let is_body = |id: &BlockId| {
+        let block = &source.blocks[id.0 as usize];
+        let owner = block.owner.map(|o| &source.statements[o.0 as usize]);
+        block.kind == BlockKind::Range && owner.is_some_and(|o| o.span.start.line == line)
+    };
+    ids.into_iter().find(is_body).map(|id| (source.blocks[id.0 as usize].function, id))
+}
+
+/// What one point's copies say.
+#[derive(Default)]
+struct Gathered {
+    instances: Vec<(Instance, Vec<SiteKey>)>,
+    blind: Vec<Blind>,
+}
+
+/// An address and the flags on which a hit there counts: what makes a site.
+type SiteKey = (VirtAddr, Option<u8>);
+
+impl Gathered {
+    fn add(&mut self, copy: &Copy<'_, '_>, point: &TrackPoint, slots: &mut Slots) {
+        let compiled = copy.compiled;
+        let function = compiled.function.name.to_string();
+        let inlined = copy.node.is_some();
+        let found = if compiled.cfg.incomplete {
+            Err(Unobservable::Speculated)
+        } else {
+            sites::locate(copy, point.anchor).and_then(|spots| placement::place(&compiled.cfg, &spots))
+        };
+        match found {
+            Ok(placed) => {
+                let keys = placed
+                    .into_iter()
+                    .map(|p| {
+                        let insn = &compiled.cfg.insns[p.insn];
+                        let key = (insn.addr, p.condition.map(|c| c.0));
+                        slots.found.entry(key).or_insert((p.class, insn.len));
+                        key
+                    })
+                    .collect();
+                self.instances.push((Instance { function, inlined, sites: Vec::new() }, keys));
+            }
+            Err(reason) => self.blind.push(Blind { function, inlined, reason }),
+        }
+    }
+
+    fn finish(self) -> (Status, Vec<Blind>) {
+        if self.instances.is_empty() {
+            // The copies may differ in why; the reason that says most about the code comes first.
+            let reason = self.blind.iter().map(|b| b.reason).max().unwrap_or(Unobservable::NotLinked);
+            return (Status::Unobservable(reason), self.blind);
+        }
+        (Status::Observed(self.instances.into_iter().map(|(instance, _)| instance).collect()), self.blind)
+    }
+}
+
+/// Every site once.
+#[derive(Default)]
+struct Slots {
+    found: BTreeMap<SiteKey, (super::ProbeClass, u8)>,
+}
+
+impl Slots {
+    /// Numbers the sites by address and enters the numbers into the instances.
+    fn finish(self, binary: &Binary, points: &mut BTreeMap<u32, Gathered>) -> Vec<Site> {
+        let mut sites = Vec::with_capacity(self.found.len());
+        let mut slots: BTreeMap<SiteKey, Slot> = BTreeMap::new();
+        for (key @ (address, condition), (class, len)) in self.found {
+            let high = VirtAddr(address.0 + u64::from(len));
+            let (Some(offset), Some(code)) =
+                (binary.file_offset(address), binary.code(AddrRange { low: address, high }))
+            else {
+                continue;
+            };
+            slots.insert(key, Slot::try_from(sites.len()).expect("fewer than 2^32 sites"));
+            let condition = condition.map(super::Condition);
+            sites.push(Site { address, offset, instruction: code.to_vec(), class, condition });
+        }
+        for gathered in points.values_mut() {
+            for (instance, keys) in &mut gathered.instances {
+                instance.sites = keys.iter().filter_map(|k| slots.get(k).copied()).collect();
+                instance.sites.sort_unstable();
+            }
+            gathered.instances.sort_by(|(a, _), (b, _)| (&a.function, &a.sites).cmp(&(&b.function, &b.sites)));
+        }
+        sites
+    }
+}
+
+/// Why a point's function is not in the binary.
+struct Absent<'a> {
+    inputs: &'a Inputs<'a>,
+    compiled_file: &'a [Option<FileId>],
+    /// The binary's own component.
+    component: Option<u32>,
+}
+
+impl<'a> Absent<'a> {
+    fn new(inputs: &'a Inputs<'a>, compiled_file: &'a [Option<FileId>]) -> Self {
+        let main = &inputs.binary.identity().path;
+        let component = inputs
+            .changes
+            .components
+            .iter()
+            .find(|c| import_path(&inputs.changes.modules, main_dir(c)).is_some_and(|path| path == *main));
+        Self { inputs, compiled_file, component: component.map(|c| c.id) }
+    }
+
+    fn why(&self, file: u32) -> Status {
+        let source = &self.inputs.sources.files[file as usize];
+        if self.compiled_file[file as usize].is_some() {
+            return Status::Unobservable(Unobservable::NotLinked);
+        }
+        let dir = source.path.dir();
+        let holds = |c: &&crate::diff::Component| c.dirs.iter().any(|d| d == dir);
+        let components = &self.inputs.changes.components;
+        let mine = components.iter().find(|c| Some(c.id) == self.component);
+        if mine.is_some_and(|c| holds(&c)) {
+            // The package is in, the file is not: a constraint keeps it out, or nothing in it has code.
+            return match constraint(source) {
+                Some(rule) => Status::Excluded(Excluded::Excluded, rule),
+                None => Status::Unobservable(Unobservable::NotLinked),
+            };
+        }
+        match components.iter().find(holds) {
+            Some(other) => Status::Excluded(Excluded::OtherComponent, format!("only {} holds it", other.name)),
+            None => Status::Excluded(Excluded::Excluded, "no command of the repository imports its package".to_owned()),
+        }
+    }
+}
+
+/// The rule that may keep a file out of a build: its constraint, or an operating system or architecture in its name.
+fn constraint(source: &SourceFile) -> Option<String> {
+    if let Some(rule) = &source.build_constraint {
+        return Some(rule.clone());
+    }
+    let stem = source.path.name().strip_suffix(".go")?;
+    let (_, last) = stem.rsplit_once('_')?;
+    KNOWN_PLATFORMS.contains(&last).then(|| format!("file name *_{last}.go"))
+}
+
+/// What `go help buildconstraint` calls GOOS and GOARCH values (internal/syslist).
+const KNOWN_PLATFORMS: &[&str] = &[
+    "386",
+    "aix",
+    "amd64",
+    "android",
+    "arm",
+    "arm64",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "loong64",
+    "mips",
+    "mips64",
+    "mips64le",
+    "mipsle",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "ppc64",
+    "ppc64le",
+    "riscv64",
+    "s390x",
+    "solaris",
+    "wasip1",
+    "wasm",
+    "windows",
+];
+
+/// The repository directory of a component's main package.
+fn main_dir(component: &crate::diff::Component) -> &str {
+    // The name is relative to the module's root; of the directories the one that ends in it is the main package's.
+    let name = if component.name == "." { "" } else { &*component.name };
+    let ends = |dir: &&String| *dir == name || dir.ends_with(&format!("/{name}"));
+    component.dirs.iter().filter(ends).min_by_key(|d| d.len()).map_or(name, |d| d.as_str())
+}
+
+/// The import path of the package in a directory of the repository.
+fn import_path(modules: &BTreeMap<String, String>, dir: &str) -> Option<String> {
+    let parent = |module: &str| module.is_empty() || dir == module || dir.starts_with(&format!("{module}/"));
+    let (module_dir, module) = modules.iter().filter(|(d, _)| parent(d)).max_by_key(|(d, _)| d.len())?;
+    let rest = dir[module_dir.len()..].trim_start_matches('/');
+    // The Go distribution's own commands have import paths of their own: `cmd/gofmt` in module `cmd`, `go/ast` in module `std`.
+    Some(match (rest, module.as_str()) {
+        ("", module) => module.to_owned(),
+        (rest, "std") => rest.to_owned(),
+        (rest, module) => format!("{module}/{rest}"),
+    })
+}
+
+fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
+    let chosen = |name: &str| match &inputs.main_entries {
+        Some(entries) if !entries.iter().any(|e| e == "*") => entries
+            .iter()
+            .any(|e| e.trim_start_matches("./").trim_end_matches('/') == name || (e.is_empty() && name == ".")),
+        _ => true,
+    };
+    let in_dirs = |component: &crate::diff::Component, point: &Point| {
+        let path: &RepoPath = &inputs.sources.files[point.file as usize].path;
+        component.dirs.iter().any(|d| d == path.dir())
+    };
+    (inputs.changes.components.iter().filter(|c| chosen(&c.name)))
+        .map(|c| Component {
+            id: c.id,
+            name: c.name.clone(),
+            points: points.iter().filter(|p| in_dirs(c, p)).map(|p| p.id).collect(),
+        })
+        .collect()
+}
+
+fn plan_files(inputs: &Inputs<'_>) -> Vec<PlanFile> {
+    let mut tracked: BTreeMap<u32, LineSet> = BTreeMap::new();
+    for point in &inputs.points.points {
+        tracked.entry(point.file).or_default().insert(point.span);
+    }
+    (inputs.changes.files.iter().zip(0..))
+        .map(|(change, file)| {
+            let text = String::from_utf8_lossy(&change.text);
+            let lines: Vec<&str> = text.lines().collect();
+            let mut shown = BTreeSet::new();
+            let observed = tracked.get(&file);
+            for line in change.lines.iter().chain(observed.into_iter().flat_map(|o| o.runs().iter().map(|r| r.first))) {
+                shown.extend(around(line, lines.len()));
+            }
+            PlanFile {
+                path: change.path.clone(),
+                changed: change.lines.clone(),
+                no_code: inputs.points.no_code[file as usize].clone(),
+                source: shown
+                    .into_iter()
+                    .map(|line| SourceLine { line, text: lines[line as usize - 1].to_owned() })
+                    .collect(),
+            }
+        })
+        .collect()
+}
+
+fn around(line: u32, lines: usize) -> Range<u32> {
+    let last = u32::try_from(lines).unwrap_or(u32::MAX);
+    line.saturating_sub(CONTEXT_LINES).max(1)..line.saturating_add(CONTEXT_LINES).min(last).saturating_add(1)
+}
