@@ -7,6 +7,7 @@ mod functions;
 mod identity;
 mod object;
 mod pclntab;
+mod symbols;
 
 use std::path::Path;
 
@@ -37,9 +38,10 @@ pub enum LineSource {
     Pclntab,
 }
 
-/// An open Go binary. Reads the file once (memory-mapped); function details are decoded on demand.
+/// An open Go binary. Reads the file once, whole; function details are decoded on demand.
 pub struct Binary {
     image: object::Image,
+    symbols: symbols::Symbols,
     identity: Identity,
     lines: LineSource,
 }
@@ -54,7 +56,8 @@ impl Binary {
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
         let image = object::Image::open(path)?;
         let identity = identity::read(&image)?;
-        Ok(Self { image, identity, lines })
+        let symbols = image.symbols();
+        Ok(Self { image, symbols, identity, lines })
     }
 
     /// Who the binary is.
@@ -88,7 +91,8 @@ impl Binary {
         self.image.code(range)
     }
 
-    /// `len` bytes of initialised read-only data at `addr` (jump tables), or `None` if the file does not hold them.
+    /// `len` bytes of initialised read-only data at `addr` (jump tables), or `None` if the file does not hold them. Pointers
+    /// in a PIE are relocated, as if it were loaded at the addresses that it states.
     pub fn data(&self, addr: VirtAddr, len: usize) -> Option<&[u8]> {
         self.image.data(addr, len)
     }
@@ -100,7 +104,7 @@ impl Binary {
 
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
-        self.image.symbol(addr)
+        self.symbols.name(addr)
     }
 }
 
