@@ -44,6 +44,7 @@ pub struct Binary {
     symbols: symbols::Symbols,
     identity: Identity,
     lines: LineSource,
+    pclntab: pclntab::Pclntab,
 }
 
 /// Opens the ELF file at `path`, reading lines from DWARF if it is there and from pclntab otherwise.
@@ -56,8 +57,10 @@ impl Binary {
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
         let image = object::Image::open(path)?;
         let identity = identity::read(&image)?;
-        let symbols = image.symbols();
-        Ok(Self { image, symbols, identity, lines })
+        let pclntab = pclntab::open(&image)?;
+        let symbols = Some(image.symbols()).filter(|symbols| !symbols.is_empty());
+        let symbols = symbols.unwrap_or_else(|| pclntab.symbols(&image));
+        Ok(Self { image, symbols, identity, lines, pclntab })
     }
 
     /// Who the binary is.
@@ -77,13 +80,16 @@ impl Binary {
 
     /// Every source file named in the line tables.
     pub fn files(&self) -> Result<FileTable, Error> {
-        todo_files()
+        Ok(self.pclntab.files().clone())
     }
 
     /// Every function that has at least one row, of its own or inlined, in one of `files`; sorted by address.
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
-        let _ = files;
-        Ok(Vec::new())
+        let decoded = self.pclntab.functions(&self.image, files);
+        if decoded.skipped > 0 {
+            tracing::debug!(skipped = decoded.skipped, "functions with damaged tables");
+        }
+        Ok(decoded.functions)
     }
 
     /// The machine code in `range`, or `None` where it is not whole in the file's executable part.
@@ -106,8 +112,4 @@ impl Binary {
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
         self.symbols.name(addr)
     }
-}
-
-fn todo_files() -> Result<FileTable, Error> {
-    Ok(FileTable::default())
 }

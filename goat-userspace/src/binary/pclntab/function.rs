@@ -104,7 +104,9 @@ pub(super) fn decode(
     };
 
     let inlined = match func.inl_tree {
-        Some(tree) if func.inl_index.is_some() => inlined::decode(view, &func, tree, low, &scratch.rows, &scratch.calls)?,
+        Some(tree) if func.inl_index.is_some() => {
+            inlined::decode(view, &func, tree, low, &scratch.rows, &scratch.calls)?
+        }
         _ => Box::default(),
     };
     // A leaf without a frame may begin with an inlined call: then its own file is where it makes that call.

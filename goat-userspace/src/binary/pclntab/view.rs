@@ -65,7 +65,7 @@ impl CuTab {
 
         let mut units = Vec::new();
         for i in 0..tables.header.nfunc {
-            if let Some(cu) = tables.func(i).map(|f| f.cu)
+            if let Some(cu) = tables.cu(i)
                 && units.last() != Some(&cu)
             {
                 units.push(cu);

@@ -33,6 +33,11 @@ pub(in super::super) struct Header {
 }
 
 impl Header {
+    /// Whether `bytes` begin as a header does: a cheap first look.
+    pub fn looks_like(bytes: &[u8]) -> bool {
+        u32_at(bytes, 0).is_some_and(|magic| magic == MAGIC_118 || magic == MAGIC_120)
+    }
+
     /// The header at the start of `bytes`, which reach at least to the end of the pclntab; `None` if there is none.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let layout = match u32_at(bytes, 0)? {

@@ -47,24 +47,18 @@ impl<'a> Tables<'a> {
         (i <= self.header.nfunc).then(|| u32_at(self.functab, i as usize * 8).map(TextOff))?
     }
 
-    /// The index of the function that `at` lies in, or behind which it lies: the last one whose entry is not above it.
-    pub fn index(&self, at: TextOff) -> Option<u32> {
-        let (mut low, mut high) = (0, self.header.nfunc);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.entry(middle)? <= at {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        low.checked_sub(1)
+    /// The compilation unit of function `i`, as in [`Func::cu`].
+    pub fn cu(&self, i: u32) -> Option<u32> {
+        u32_at(self.record(i)?, 4 * 8)
+    }
+
+    fn record(&self, i: u32) -> Option<&'a [u8]> {
+        self.functab.get(u32_at(self.functab, i as usize * 8 + 4)? as usize..)
     }
 
     /// The record of function `i`.
     pub fn func(&self, i: u32) -> Option<Func> {
-        let at = u32_at(self.functab, i as usize * 8 + 4)? as usize;
-        let record = self.functab.get(at..)?;
+        let record = self.record(i)?;
         let field = |i: usize| u32_at(record, 4 * i);
         let (start_line, fixed) = match self.header.layout {
             Layout::Go118 => (0, 10),
