@@ -45,22 +45,22 @@ pub(super) struct CuTab {
 const NO_FILE: u32 = u32::MAX;
 
 impl CuTab {
-    /// Reads filetab and cutab.
+    /// Reads filetab and cutab; the names are sorted.
     pub fn read(tables: &Tables<'_>) -> (FileTable, Self) {
-        let mut names: Vec<Box<str>> = Vec::new();
-        let mut ids = std::collections::HashMap::new();
-        let mut by_offset: Vec<(u32, u32)> = Vec::new();
-        for (offset, name) in tables.files() {
-            let Ok(name) = std::str::from_utf8(name) else { continue };
+        let mut by_offset: Vec<(u32, &str)> =
+            tables.files().filter_map(|(offset, name)| Some((offset, std::str::from_utf8(name).ok()?))).collect();
+        by_offset.sort_unstable_by_key(|&(_, name)| name);
+        let mut names: Vec<Box<str>> = Vec::with_capacity(by_offset.len());
+        let mut ids: Vec<(u32, u32)> = Vec::with_capacity(by_offset.len());
+        for (offset, name) in by_offset {
             // The linker tells files apart by the name before $GOROOT is expanded, so that one may stand here twice.
-            let id = *ids.entry(name).or_insert_with(|| {
+            if names.last().is_none_or(|last| **last != *name) {
                 names.push(name.into());
-                names.len() as u32 - 1
-            });
-            by_offset.push((offset, id));
+            }
+            ids.push((offset, names.len() as u32 - 1));
         }
-        // filetab was read from its start, so the offsets are sorted.
-        let id_at = |offset| by_offset.binary_search_by_key(&offset, |&(at, _)| at).map_or(NO_FILE, |i| by_offset[i].1);
+        ids.sort_unstable();
+        let id_at = |offset| ids.binary_search_by_key(&offset, |&(at, _)| at).map_or(NO_FILE, |i| ids[i].1);
         let files = tables.cutab().map(id_at).collect();
 
         let mut units = Vec::new();
