@@ -77,4 +77,12 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// Go's own tables are needed and cannot be used.
+    #[error("cannot read lines from Go's own tables (pclntab) in {}: {why}", path.display())]
+    Pclntab {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with them.
+        why: &'static str,
+    },
 }

@@ -55,6 +55,7 @@ pub struct Binary {
 /// Where the lines come from.
 enum Tables {
     Dwarf(dwarf::Tables),
+    Pclntab(pclntab::Pclntab),
 }
 
 /// Opens the ELF file at `path`, reading lines from DWARF if it is there and from pclntab otherwise.
@@ -67,12 +68,20 @@ impl Binary {
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
         let image = object::Image::open(path)?;
         let identity = identity::read(&image)?;
-        let symbols = image.symbols();
-        let tables = match lines {
+        let symbols = Some(image.symbols()).filter(|symbols| !symbols.is_empty());
+        let symbols = match symbols {
+            Some(symbols) => symbols,
+            None => pclntab::open(&image)?.symbols(&image),
+        };
+        let dwarf = match lines {
             LineSource::Auto | LineSource::Dwarf => dwarf::Tables::new(&image).map(Tables::Dwarf),
             LineSource::Pclntab => None,
         };
-        let tables = tables.ok_or_else(|| Error::NoDwarf { path: path.into() })?;
+        let tables = match (dwarf, lines) {
+            (Some(dwarf), _) => dwarf,
+            (None, LineSource::Dwarf) => return Err(Error::NoDwarf { path: path.into() }),
+            (None, _) => Tables::Pclntab(pclntab::open(&image)?),
+        };
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }
 
@@ -90,6 +99,7 @@ impl Binary {
     pub fn line_source(&self) -> LineSource {
         match self.tables {
             Tables::Dwarf(_) => LineSource::Dwarf,
+            Tables::Pclntab(_) => LineSource::Pclntab,
         }
     }
 
@@ -97,6 +107,7 @@ impl Binary {
     pub fn files(&self) -> Result<FileTable, Error> {
         match &self.tables {
             Tables::Dwarf(tables) => Ok(tables.files(&self.image).clone()),
+            Tables::Pclntab(tables) => Ok(tables.files().clone()),
         }
     }
 
@@ -104,6 +115,10 @@ impl Binary {
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
         let (functions, stats) = match &self.tables {
             Tables::Dwarf(tables) => tables.functions(&self.image, files),
+            Tables::Pclntab(tables) => {
+                let decoded = tables.functions(&self.image, files);
+                (decoded.functions, Stats { functions_broken: decoded.skipped, ..Stats::default() })
+            }
         };
         tracing::debug!(?stats, found = functions.len(), "functions read");
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
