@@ -270,6 +270,7 @@ impl<'t> Walk<'t> {
             span: body,
             header,
             statements: Vec::new(),
+            default: false,
         });
         self.file.functions.push(Function { name, closure, parent, span, body: block });
         self.closures.push(0);
@@ -335,6 +336,7 @@ impl<'t> Walk<'t> {
         let colon = node.children(&mut node.walk()).find(|child| child.kind() == ":");
         let end = colon.map_or(span.end, |colon| pos(colon.end_position()).min(span.end));
         let id = self.add_body(kind, owner, span, Span { start: span.start, end });
+        self.file.blocks[id.0 as usize].default = node.kind() == "default_case";
         Frame { block: Some(id), ..Frame::plain(Role::Body) }
     }
 
@@ -386,7 +388,8 @@ impl<'t> Walk<'t> {
     /// Adds a body to a statement, and opens it.
     fn add_body(&mut self, kind: BlockKind, owner: StatementId, span: Span, header: Span) -> BlockId {
         let function = self.functions.last().copied().expect("statements are looked for in functions alone");
-        let id = self.add_block(Block { kind, owner: Some(owner), function, span, header, statements: Vec::new() });
+        let (owner_of, statements) = (Some(owner), Vec::new());
+        let id = self.add_block(Block { kind, owner: owner_of, function, span, header, statements, default: false });
         self.statement(owner).bodies.push(id);
         self.blocks.push(Some(id));
         id
