@@ -23,7 +23,7 @@ use crate::{
 /// How many lines around a changed one the plan carries for people to read.
 const CONTEXT_LINES: u32 = 3;
 /// The counter map's size.
-const MAX_SITES: usize = goat_common::MAX_SITES as usize;
+const MAX_SITES: usize = goat_common::MAX_SITES;
 
 /// Everything that a plan is made from.
 pub struct Inputs<'a> {
