@@ -1,6 +1,10 @@
 //! The answer over HTTP: `/track`, `/metrics`, `/healthz`, `/readyz`, and a page for people.
 
+mod serve;
+
 use std::sync::Arc;
+
+pub use serve::serve;
 
 use crate::{plan::ProbePlan, report::Report};
 

@@ -3,6 +3,7 @@
 mod file;
 mod observability;
 mod probe_plan;
+mod resolve;
 mod sites;
 
 pub use file::{Error as FileError, read, write};
@@ -11,3 +12,4 @@ pub use probe_plan::{
     AppInfo, Component, Condition, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, Slot, SourceLine, Status,
     Summary,
 };
+pub use resolve::{Error, Inputs, json, resolve, text};

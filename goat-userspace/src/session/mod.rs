@@ -1,6 +1,7 @@
 //! A plan and a target in, armed probes out: the only part of goat that acts on the kernel. Dropping a [`Session`] detaches.
 
 mod error;
+pub mod spawn;
 mod target;
 
 use std::time::Duration;
