@@ -27,6 +27,7 @@ pub mod plan;
 pub mod report;
 pub mod session;
 pub mod source;
+pub mod style;
 pub mod track;
 
 pub use data_type::DataType;

@@ -14,7 +14,7 @@ use super::{
     args::AttachArgs,
     config::Loaded,
     listen,
-    live::{self, Live},
+    live::{self, Live, Server},
     plan_source, say,
 };
 use crate::session::Target;
@@ -28,13 +28,14 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode
         Some(address) => address,
         None => listen::by_default(|name| std::env::var(name).ok())?,
     };
-    let listener = live::bind(address)?;
+    let runtime = live::runtime()?;
+    let listener = live::bind(&runtime, address)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
     let live = Arc::new(Live::attach(plan, &target, &args.observe, &loaded.config)?);
-    live::runtime()?.block_on(async {
-        live::serve(&live, listener, args.observe.component.clone())?;
-        until_ended(&live, args.exit_with_target).await
-    })?;
+    let server = Server::start(&runtime, &live, listener, args.observe.component.clone())?;
+    runtime.block_on(until_ended(&live, args.exit_with_target))?;
+    // The last answers are given while there is something to answer from.
+    server.stop(&runtime);
     live.detach()?;
     if let Some(path) = live.write_report()? {
         say::status(&format!("wrote {}", path.display()));

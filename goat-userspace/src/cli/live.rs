@@ -1,12 +1,14 @@
 //! What `attach` and `run` hold while probes are in place: the plan, the session, and the answer from both.
 
 use std::{
-    net::TcpListener,
+    collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context;
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 
 use super::{
     args::{Backend, ObserveArgs},
@@ -20,7 +22,7 @@ use crate::{
     counts::Counts,
     http,
     plan::ProbePlan,
-    report::{self, Report, State},
+    report::{self, Item, Report, Totals},
     session::{self, Session, Target},
 };
 
@@ -106,6 +108,11 @@ impl Live {
         }
     }
 
+    /// The answer for people, coloured if stderr is a terminal.
+    pub(super) fn text(&self) -> String {
+        report::text::render(&http::Source::report(self), say::stderr_style())
+    }
+
     /// One line: how much of the change has run.
     pub(super) fn summary(&self) -> String {
         summary(&http::Source::report(self))
@@ -139,14 +146,11 @@ impl http::Source for Live {
 
 fn summary(report: &Report) -> String {
     // A point of a shared package stands in several components, and is one point.
-    let mut states: Vec<(u32, State)> =
-        report.components.iter().flat_map(|c| &c.items).map(|item| (item.id, item.state)).collect();
-    states.sort_unstable();
-    states.dedup();
-    let of = |state| states.iter().filter(|(_, s)| *s == state).count();
-    let (covered, waiting, not_armed) = (of(State::Covered), of(State::NotExecuted), of(State::NotArmed));
-    let mut text = format!("{covered} of {} points covered", covered + waiting + not_armed);
-    for (n, what) in [(of(State::Unobservable), "can't be observed"), (not_armed, "could not be armed")] {
+    let items = report.components.iter().flat_map(|c| &c.items).chain(&report.no_component);
+    let once: BTreeMap<u32, &Item> = items.map(|item| (item.id, item)).collect();
+    let totals = Totals::of(once.into_values());
+    let mut text = format!("{} of {} points covered", totals.covered, totals.total);
+    for (n, what) in [(totals.unobservable, "can't be observed"), (totals.not_armed, "could not be armed")] {
         if n > 0 {
             text += &format!(", {n} {what}");
         }
@@ -154,30 +158,46 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// Takes the port before anything is probed, so that a port in use costs the target nothing.
-pub(super) fn bind(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}"))
-        .help("another goat may be serving there: give --listen ADDR:PORT (port 0 takes a free one)")?;
-    listener.set_nonblocking(true).context("cannot listen")?;
-    Ok(listener)
+/// Takes the port: before anything is probed, so that a port in use costs the target nothing.
+pub(super) fn bind(runtime: &Runtime, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    runtime.block_on(http::bind(address)).help("give --listen ADDR:PORT; port 0 takes a free one")
 }
 
-/// Serves `live` in the background, for as long as the runtime lives. To be called on the runtime.
-pub(super) fn serve(live: &Arc<Live>, listener: TcpListener, component: Option<String>) -> anyhow::Result<()> {
-    let address = listener.local_addr().context("cannot listen")?;
-    let router = http::router(live.clone(), component);
-    tokio::spawn(async move {
-        if let Err(error) = http::serve(listener, router).await {
-            say::error(&anyhow::Error::from(error).context("the HTTP server ended"));
+/// An HTTP server in the background.
+pub(super) struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `live`, and says where.
+    pub(super) fn start(
+        runtime: &Runtime,
+        live: &Arc<Live>,
+        listener: TcpListener,
+        component: Option<String>,
+    ) -> anyhow::Result<Self> {
+        let address = listener.local_addr().context("cannot listen")?;
+        let (stop, stopped) = oneshot::channel();
+        let task = runtime.spawn(http::serve(listener, http::router(live.clone(), component), async {
+            // A sender that is gone says the same as one that has sent.
+            let _ = stopped.await;
+        }));
+        say::status(&format!("serving http://{address}/track"));
+        Ok(Self { stop, task })
+    }
+
+    /// Lets answers under way be given, and ends.
+    pub(super) fn stop(self, runtime: &Runtime) {
+        let _ = self.stop.send(());
+        if let Err(error) = runtime.block_on(self.task) {
+            tracing::debug!(%error, "the HTTP server did not end well");
         }
-    });
-    say::status(&format!("serving http://{address}"));
-    Ok(())
+    }
 }
 
-/// Two threads: one for the command, one to answer requests.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+/// Two threads: this one for the command, one to answer requests.
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().context("cannot start threads")
 }
 
@@ -188,7 +208,7 @@ mod tests {
     use super::*;
     use crate::{
         lines::LineSet,
-        report::{ComponentReport, Item, Totals},
+        report::{ComponentReport, State},
     };
 
     fn item(id: u32, state: State) -> Item {
@@ -213,7 +233,10 @@ mod tests {
         let report = Report {
             name: String::new(),
             version: String::new(),
+            data_type: DataType::Bool,
             taken: SystemTime::UNIX_EPOCH,
+            component: None,
+            no_component: vec![item(5, State::Excluded)],
             components: vec![
                 component(0, vec![item(1, State::Covered), item(2, State::NotExecuted)]),
                 component(1, vec![item(1, State::Covered), item(3, State::Unobservable), item(4, State::NotArmed)]),

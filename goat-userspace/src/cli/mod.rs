@@ -89,7 +89,7 @@ fn log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(say::coloured())
+        .with_ansi(say::stderr_style().color)
         .without_time()
         .init();
 }

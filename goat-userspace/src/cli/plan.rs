@@ -35,7 +35,7 @@ pub(super) fn warn(plan: &ProbePlan) {
 
 pub(super) fn show(plan: &ProbePlan, format: Format) -> anyhow::Result<()> {
     say::print(&match format {
-        Format::Text => plan::text(plan),
+        Format::Text => plan::text(plan, say::stdout_style()),
         Format::Json => plan::json(plan),
     })
 }

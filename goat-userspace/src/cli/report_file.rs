@@ -4,11 +4,12 @@ use std::{ffi::OsString, fs, io::Write, path::Path};
 
 use anyhow::Context;
 
-use crate::report::{self, Report};
+use crate::report::{self, Order, Report};
 
 /// Writes `report` to `path`.
 pub(super) fn write(path: &Path, report: &Report) -> anyhow::Result<()> {
-    replace(path, report::json::track(report).as_bytes())
+    let every: Vec<_> = report.components.iter().collect();
+    replace(path, report::json::render(report, &every, Order::IdAscending).as_bytes())
         .with_context(|| format!("cannot write the report {}", path.display()))
 }
 

@@ -15,21 +15,17 @@ use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use super::{
     args::RunArgs,
     config::Loaded,
-    live::{self, Live},
+    live::{self, Live, Server},
     plan_source, say,
 };
-use crate::{
-    http::Source,
-    report,
-    session::{Target, spawn},
-};
+use crate::session::{Target, spawn};
 
 pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let [program, arguments @ ..] = &*args.command else { anyhow::bail!("no command to run") };
     let binary = find(program)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
-    let listener = args.observe.listen.map(live::bind).transpose()?;
     let runtime = live::runtime()?;
+    let listener = args.observe.listen.map(|address| live::bind(&runtime, address)).transpose()?;
     let signals = {
         let _on_the_runtime = runtime.enter();
         Signals::new()?
@@ -41,17 +37,18 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     // A process stopped by ptrace obeys the thread that stopped it: spawning, attaching and resuming stay on this one.
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
     let live = Arc::new(Live::attach(plan, &Target::Pid(stopped.pid()), &args.observe, &loaded.config)?);
-    if let Some(listener) = listener {
-        let _on_the_runtime = runtime.enter();
-        live::serve(&live, listener, args.observe.component.clone())?;
-    }
+    let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
+    let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
+    if let Some(server) = server {
+        server.stop(&runtime);
+    }
     live.detach()?;
     match live.write_report()? {
         Some(path) => say::status(&format!("wrote {}: {}", path.display(), live.summary())),
-        None => eprint!("{}", report::text(&live.report())),
+        None => eprint!("{}", live.text()),
     }
     Ok(exit_code(status))
 }

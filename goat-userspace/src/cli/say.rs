@@ -1,11 +1,14 @@
 //! What goat says to a person: errors with their causes and a way out, warnings, notes; all on stderr.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, IsTerminal, Write},
 };
 
 use anyhow::Context;
+
+use crate::style::{Style, Tone};
 
 /// An error and what to do about it.
 #[derive(Debug)]
@@ -40,12 +43,7 @@ impl<T, E: Into<anyhow::Error>> HelpExt<T> for Result<T, E> {
 
 /// The error, its causes, each on a line, and the way out if one is known.
 pub(super) fn error(error: &anyhow::Error) {
-    let (title, text) = ("error", chain(error));
-    let mut lines = text.lines();
-    eprintln!("{} {}", paint(title, RED), lines.next().unwrap_or_default());
-    for line in lines {
-        eprintln!("{line}");
-    }
+    eprintln!("{} {}", title(Tone::Bad, "error:"), chain(error));
 }
 
 fn chain(error: &anyhow::Error) -> String {
@@ -66,17 +64,21 @@ fn chain(error: &anyhow::Error) -> String {
 
 /// Something that the user should know before trusting the answer.
 pub(super) fn warning(text: &str) {
-    eprintln!("{} {text}", paint("warning", YELLOW));
+    eprintln!("{} {text}", title(Tone::Doubt, "warning:"));
 }
 
 /// Something that may be of interest.
 pub(super) fn note(text: &str) {
-    eprintln!("{} {text}", paint("note", BOLD));
+    eprintln!("{} {text}", title(Tone::Strong, "note:"));
 }
 
 /// What goat has done.
 pub(super) fn status(text: &str) {
     eprintln!("goat: {text}");
+}
+
+fn title(tone: Tone, text: &str) -> Cow<'_, str> {
+    stderr_style().paint(tone, text)
 }
 
 /// Prints `text` to stdout. A reader that has seen enough (`| head`) is no error.
@@ -89,17 +91,19 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-const RED: &str = "1;31";
-const YELLOW: &str = "1;33";
-const BOLD: &str = "1";
-
-/// Whether stderr shows colours: a terminal, and no NO_COLOR (no-color.org: set and not empty).
-pub(super) fn coloured() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+/// How text on stdout is written.
+pub(super) fn stdout_style() -> Style {
+    Style { color: io::stdout().is_terminal() && colour_is_welcome() }
 }
 
-fn paint(title: &str, colour: &str) -> String {
-    if coloured() { format!("\x1b[{colour}m{title}:\x1b[0m") } else { format!("{title}:") }
+/// How text on stderr is written.
+pub(super) fn stderr_style() -> Style {
+    Style { color: io::stderr().is_terminal() && colour_is_welcome() }
+}
+
+/// no-color.org: NO_COLOR, set and not empty.
+fn colour_is_welcome() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 #[cfg(test)]

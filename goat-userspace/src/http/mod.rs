@@ -4,7 +4,10 @@ mod serve;
 
 use std::sync::Arc;
 
-pub use serve::serve;
+pub use serve::{bind, serve};
+
+/// (to come)
+pub type Error = std::io::Error;
 
 use crate::{plan::ProbePlan, report::Report};
 

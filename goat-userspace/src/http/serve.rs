@@ -1,11 +1,20 @@
-//! The server itself.
+//! (to come)
 
-use std::{io, net::TcpListener};
+use std::{future::Future, net::SocketAddr};
 
-use axum::Router;
+use tokio::net::TcpListener;
 
-/// Answers on `listener` until the future is dropped. To be called on a tokio runtime.
-pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await
+use super::Error;
+
+/// Listens on `address`; port 0 takes a free one, which the listener names.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    Ok(TcpListener::bind(address).await?)
+}
+
+/// Serves `router` to all who connect to `listener`, by HTTP/1, until `shutdown` is there and answers under way are given.
+pub async fn serve(listener: TcpListener, router: axum::Router, shutdown: impl Future<Output = ()>) {
+    tokio::select! {
+        () = shutdown => {}
+        _ = axum::serve(listener, router).into_future() => {}
+    }
 }

@@ -1,15 +1,23 @@
 //! Track points and a binary in, the addresses to probe out; or, for a point, why it can't be observed.
 
+mod check;
 mod file;
+mod json;
 mod observability;
 mod probe_plan;
 mod resolve;
+#[cfg(test)]
+pub(crate) mod sample;
 mod sites;
+mod text;
 
-pub use file::{Error as FileError, read, write};
+pub use check::Invalid;
+pub use file::{ContentError, Error as FileError, decode, encode, read, write};
+pub use json::json;
 pub use observability::{Excluded, Unobservable};
 pub use probe_plan::{
     AppInfo, Component, Condition, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, Slot, SourceLine, Status,
     Summary,
 };
-pub use resolve::{Error, Inputs, json, resolve, text};
+pub use resolve::{Error, Inputs, resolve};
+pub use text::text;

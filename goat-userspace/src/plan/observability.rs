@@ -39,6 +39,24 @@ impl Unobservable {
             Self::SourceMismatch => "source-mismatch",
         }
     }
+
+    /// The word in a sentence, for people.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NotLinked => "the linker left the function out: nothing in the binary calls it",
+            Self::OptimisedOut => "the compiler left no instruction for it",
+            Self::Speculated => "its instructions run whether or not the branch is taken",
+            Self::RefusedInstruction => "the kernel probes none of its instructions",
+            Self::SourceMismatch => "the binary's line tables do not fit the source",
+        }
+    }
+
+    /// What a reason's word means, if it is one of these.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::NotLinked, Self::OptimisedOut, Self::Speculated, Self::RefusedInstruction, Self::SourceMismatch]
+            .into_iter()
+            .find(|reason| reason.as_str() == word)
+    }
 }
 
 impl Excluded {

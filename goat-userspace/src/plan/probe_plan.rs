@@ -117,6 +117,18 @@ pub enum Status {
     Excluded(Excluded, String),
 }
 
+impl Status {
+    /// Why the point is not observed: the reason's word, and what is known besides behind `": "`. `None` if it is observed.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Observed(_) => None,
+            Self::Unobservable(reason) => Some(reason.as_str().into()),
+            Self::Excluded(reason, text) if text.is_empty() => Some(reason.as_str().into()),
+            Self::Excluded(reason, text) => Some(format!("{}: {text}", reason.as_str())),
+        }
+    }
+}
+
 /// One compiled copy of a point.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Instance {
@@ -155,10 +167,30 @@ pub enum ProbeClass {
     Stepped,
 }
 
+impl ProbeClass {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emulated => "emulated",
+            Self::Nop5 => "nop5",
+            Self::Stepped => "stepped",
+        }
+    }
+}
+
 /// An x86 condition code, as in the low four bits of Jcc, SETcc and CMOVcc.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Condition(pub u8);
+
+impl Condition {
+    /// The ending of the mnemonics that bear it, as in Intel's manual, volume 1, appendix B: `CMOVe`, `Jne`.
+    pub fn as_str(self) -> &'static str {
+        const ENDINGS: [&str; 16] =
+            ["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"];
+        ENDINGS.get(usize::from(self.0)).copied().unwrap_or("?")
+    }
+}
 
 /// A plan in numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]

@@ -30,13 +30,3 @@ pub enum Error {}
 pub fn resolve(_inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     unreachable!()
 }
-
-/// The plan for people.
-pub fn text(_plan: &ProbePlan) -> String {
-    unreachable!()
-}
-
-/// The plan for scripts.
-pub fn json(_plan: &ProbePlan) -> String {
-    unreachable!()
-}

@@ -1,8 +1,14 @@
 //! The joined view of plan and counts: what ran, what did not, and what no one can tell.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
-use crate::{counts::Counts, lines::LineSet, paths::RepoPath, plan::ProbePlan};
+use crate::{
+    DataType,
+    counts::{Armed, Counts, SlotCount},
+    lines::LineSet,
+    paths::RepoPath,
+    plan::{Excluded, Instance, Point, ProbePlan, Status},
+};
 
 /// The answer at an instant. `count` is 0 or 1 under `dataType: bool`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,10 +17,16 @@ pub struct Report {
     pub name: String,
     /// `appVersion`.
     pub version: String,
+    /// Whether counts say how often, or only whether.
+    pub data_type: DataType,
     /// When the counters were read.
     pub taken: SystemTime,
     /// By number.
     pub components: Vec<ComponentReport>,
+    /// The number of the component that the binary is; `None` if its main package is not in the repository.
+    pub component: Option<u32>,
+    /// Points that are in no component, because no main package imports theirs; by id.
+    pub no_component: Vec<Item>,
 }
 
 /// One component's share.
@@ -48,7 +60,7 @@ pub struct Totals {
 pub struct Item {
     /// The point's id, from 1.
     pub id: u32,
-    /// How often it ran.
+    /// How often it ran: the sum over all sites of all its copies.
     pub count: u64,
     /// Its file on the new side.
     pub file: RepoPath,
@@ -64,7 +76,7 @@ pub struct Item {
     pub kind: String,
     /// What can be said of it.
     pub state: State,
-    /// Why it is unobservable, excluded or not armed.
+    /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`.
     pub reason: Option<String>,
     /// When it ran first.
     pub first_hit: Option<SystemTime>,
@@ -86,6 +98,9 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Covered, Self::NotExecuted, Self::NotArmed, Self::Unobservable, Self::Excluded];
+
     /// The word in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,13 +113,255 @@ impl State {
     }
 }
 
-/// Joins `plan` and `counts`. `counts` holds one entry per site of the plan.
-pub fn new(plan: &ProbePlan, counts: &Counts, data_type: crate::DataType) -> Report {
-    let _ = (counts, data_type);
+impl Totals {
+    /// Counts the points of `items` by state.
+    pub fn of<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
+        let mut totals = Self::default();
+        for item in items {
+            let (counter, observable) = match item.state {
+                State::Covered => (&mut totals.covered, true),
+                State::NotExecuted => (&mut totals.not_executed, true),
+                State::NotArmed => (&mut totals.not_armed, true),
+                State::Unobservable => (&mut totals.unobservable, false),
+                State::Excluded => (&mut totals.excluded, false),
+            };
+            *counter += 1;
+            totals.total += usize::from(observable);
+        }
+        totals
+    }
+
+    /// How many points are in `state`.
+    pub fn in_state(&self, state: State) -> usize {
+        match state {
+            State::Covered => self.covered,
+            State::NotExecuted => self.not_executed,
+            State::Unobservable => self.unobservable,
+            State::Excluded => self.excluded,
+            State::NotArmed => self.not_armed,
+        }
+    }
+
+    /// Covered points of a hundred that can be observed, rounded down; 0 where none can be.
+    pub fn rate(&self) -> usize {
+        (self.covered * 100).checked_div(self.total).unwrap_or(0)
+    }
+}
+
+impl Item {
+    /// The reason without its details: `speculated`, `other-component`, `not-armed`, ...
+    pub fn reason_word(&self) -> Option<&str> {
+        self.reason.as_deref().map(|reason| reason.split_once(": ").map_or(reason, |(word, _)| word))
+    }
+}
+
+impl ComponentReport {
+    /// How many points have which reason for not being observed.
+    pub fn reasons(&self) -> BTreeMap<&str, usize> {
+        let mut reasons = BTreeMap::new();
+        for item in &self.items {
+            if let (State::Unobservable | State::Excluded | State::NotArmed, Some(word)) =
+                (item.state, item.reason_word())
+            {
+                *reasons.entry(word).or_default() += 1;
+            }
+        }
+        reasons
+    }
+}
+
+/// Joins `plan` and `counts`. `counts` holds one entry per site of the plan; a site without one has not been hit.
+pub fn new(plan: &ProbePlan, counts: &Counts, data_type: DataType) -> Report {
+    let items: Vec<Item> = plan.points.iter().filter_map(|point| item(plan, point, counts, data_type)).collect();
+    let components: Vec<_> = plan
+        .components
+        .iter()
+        .map(|component| {
+            let items: Vec<_> =
+                items.iter().filter(|item| component.points.binary_search(&item.id).is_ok()).cloned().collect();
+            ComponentReport { id: component.id, name: component.name.clone(), totals: Totals::of(&items), items }
+        })
+        .collect();
+    let no_component = items.into_iter().filter(|item| components_of(plan, item.id).next().is_none()).collect();
     Report {
         name: plan.app.name.clone(),
         version: plan.app.version.clone(),
+        data_type,
         taken: counts.taken,
-        components: Vec::new(),
+        components,
+        component: plan.component,
+        no_component,
+    }
+}
+
+/// The names of the components that hold the point.
+fn components_of(plan: &ProbePlan, id: u32) -> impl Iterator<Item = &str> {
+    plan.components.iter().filter(move |c| c.points.binary_search(&id).is_ok()).map(|c| c.name.as_str())
+}
+
+/// `None` only for a point whose file is not in the plan, which [`ProbePlan::check`] refuses.
+fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -> Option<Item> {
+    let mut item = Item {
+        id: point.id,
+        count: 0,
+        file: plan.files.get(point.file as usize)?.path.clone(),
+        line: point.span.first,
+        end_line: point.span.last,
+        lines: point.lines.clone(),
+        function: point.function.clone(),
+        kind: point.kind.clone(),
+        state: State::Excluded,
+        reason: point.status.reason(),
+        first_hit: None,
+    };
+    match &point.status {
+        // Sites are proof that the point is in the binary, whatever the components say.
+        Status::Observed(instances) => observe(&mut item, instances, counts, data_type),
+        Status::Unobservable(_) => match not_of_the_binary(plan, point.id) {
+            Some(reason) => item.reason = Some(reason),
+            None => item.state = State::Unobservable,
+        },
+        Status::Excluded(..) => {}
+    }
+    Some(item)
+}
+
+/// Why a point without sites is not in question: it belongs to other components than the binary's.
+fn not_of_the_binary(plan: &ProbePlan, id: u32) -> Option<String> {
+    let own = plan.components.get(plan.component? as usize)?;
+    if own.points.binary_search(&id).is_ok() {
+        return None;
+    }
+    let word = Excluded::OtherComponent.as_str();
+    let others: Vec<_> = components_of(plan, id).collect();
+    Some(if others.is_empty() { format!("{word}: none imports it") } else { format!("{word}: {}", others.join(", ")) })
+}
+
+fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: DataType) {
+    let sites = || {
+        let slots = instances.iter().flat_map(|instance| &instance.sites);
+        slots.map(|&slot| counts.slots.get(slot as usize).copied().unwrap_or_default())
+    };
+    let hits = sites().fold(0u64, |sum, site| sum.saturating_add(site.hits));
+    let unarmed = |site: &SlotCount| site.armed == Armed::NotArmed;
+    let (all, not_armed) = (sites().count(), sites().filter(unarmed).count());
+    let some_not_armed = (not_armed > 0).then(|| format!("not-armed: {not_armed} of {all} sites"));
+    item.first_hit = sites().filter_map(|site| site.first_hit).min();
+    (item.state, item.reason) = match hits {
+        0 if not_armed == all => (State::NotArmed, some_not_armed),
+        0 => (State::NotExecuted, some_not_armed),
+        // What was hit was hit; only how often is too low.
+        _ if data_type == DataType::Bool => (State::Covered, None),
+        _ => (State::Covered, some_not_armed),
+    };
+    item.count = match data_type {
+        DataType::Bool => hits.min(1),
+        DataType::Count => hits,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::plan::{Unobservable, sample};
+
+    const NEVER: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::Armed };
+    const UNARMED: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::NotArmed };
+
+    fn hit(hits: u64, second: u64) -> SlotCount {
+        SlotCount { hits, first_hit: Some(at(second)), armed: Armed::Disarmed }
+    }
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn report(slots: &[SlotCount], data_type: DataType) -> Report {
+        new(&sample::plan(), &Counts { taken: at(9), slots: slots.to_vec() }, data_type)
+    }
+
+    #[test]
+    fn sites_decide_the_state_of_their_point() {
+        // Point 1 has the sites of slots 0 and 1.
+        let check = |slots: [SlotCount; 2], data_type, state, count, reason: Option<&str>, first_hit| {
+            let report = report(&[slots[0], slots[1], NEVER], data_type);
+            let item = &report.components[1].items[0];
+            let found = (item.state, item.count, item.reason.as_deref(), item.first_hit);
+            assert_eq!(found, (state, count, reason, first_hit), "{slots:?} {data_type:?}");
+        };
+        use DataType::{Bool, Count};
+        let pending = SlotCount::default();
+        check([NEVER, NEVER], Count, State::NotExecuted, 0, None, None);
+        check([pending, pending], Count, State::NotExecuted, 0, None, None);
+        check([hit(3, 5), NEVER], Count, State::Covered, 3, None, Some(at(5)));
+        check([NEVER, hit(3, 5)], Bool, State::Covered, 1, None, Some(at(5)));
+        check([hit(3, 5), hit(4, 2)], Count, State::Covered, 7, None, Some(at(2)));
+        check([hit(3, 5), hit(4, 2)], Bool, State::Covered, 1, None, Some(at(2)));
+        check([hit(u64::MAX, 5), hit(4, 2)], Count, State::Covered, u64::MAX, None, Some(at(2)));
+        check([UNARMED, NEVER], Count, State::NotExecuted, 0, Some("not-armed: 1 of 2 sites"), None);
+        check([UNARMED, UNARMED], Count, State::NotArmed, 0, Some("not-armed: 2 of 2 sites"), None);
+        check([UNARMED, UNARMED], Bool, State::NotArmed, 0, Some("not-armed: 2 of 2 sites"), None);
+        check([UNARMED, hit(1, 1)], Count, State::Covered, 1, Some("not-armed: 1 of 2 sites"), Some(at(1)));
+        check([UNARMED, hit(1, 1)], Bool, State::Covered, 1, None, Some(at(1)));
+    }
+
+    #[test]
+    fn points_without_sites_keep_their_reason() {
+        let report = report(&[], DataType::Bool);
+        let check = |items: &[Item], expected: &[(u32, State, Option<&str>)]| {
+            let found: Vec<_> = items.iter().map(|i| (i.id, i.state, i.reason.as_deref())).collect();
+            assert_eq!(found, expected);
+        };
+        check(
+            &report.components[0].items,
+            &[(1, State::NotExecuted, None), (5, State::Excluded, Some("other-component: cmd/shopctl"))],
+        );
+        check(
+            &report.components[1].items,
+            &[
+                (1, State::NotExecuted, None),
+                (2, State::NotExecuted, None),
+                (3, State::Unobservable, Some("speculated")),
+                (4, State::Excluded, Some("excluded: //go:build windows")),
+            ],
+        );
+        check(&report.no_component, &[(6, State::Excluded, Some("other-component: no main package imports it"))]);
+    }
+
+    #[test]
+    fn a_point_of_another_component_is_not_called_unobservable() {
+        let check = |point: u32, component: Option<u32>, expected: (State, &str)| {
+            let mut plan = sample::plan();
+            plan.component = component;
+            plan.points[point as usize - 1].status = Status::Unobservable(Unobservable::NotLinked);
+            let report = new(&plan, &Counts::none(3, at(0)), DataType::Bool);
+            let item = report.components.iter().flat_map(|c| &c.items).chain(&report.no_component);
+            let item = item.into_iter().find(|item| item.id == point).unwrap();
+            assert_eq!((item.state, item.reason.as_deref().unwrap()), expected);
+        };
+        check(5, Some(1), (State::Excluded, "other-component: cmd/shopctl"));
+        check(5, Some(0), (State::Unobservable, "not-linked"));
+        check(5, None, (State::Unobservable, "not-linked"));
+        check(6, Some(1), (State::Excluded, "other-component: none imports it"));
+    }
+
+    #[test]
+    fn totals_count_what_can_be_observed() {
+        let report = report(&[hit(1, 1), NEVER, UNARMED], DataType::Bool);
+        let own = &report.components[1];
+        let expected = Totals { total: 2, covered: 1, not_executed: 0, not_armed: 1, unobservable: 1, excluded: 1 };
+        assert_eq!(own.totals, expected);
+        assert_eq!(own.totals.rate(), 50);
+        assert_eq!(own.reasons(), BTreeMap::from([("excluded", 1), ("not-armed", 1), ("speculated", 1)]));
+        assert_eq!(State::ALL.map(|state| own.totals.in_state(state)).iter().sum::<usize>(), own.items.len());
+    }
+
+    #[test]
+    fn rates_are_rounded_down() {
+        for (covered, total, expected) in [(0, 0, 0), (0, 7, 0), (2, 3, 66), (199, 200, 99), (7, 7, 100)] {
+            assert_eq!(Totals { total, covered, ..Totals::default() }.rate(), expected);
+        }
     }
 }

@@ -1,8 +1,200 @@
-//! (to come)
+//! The report for scripts: the original's `/track`, with more fields beside its own.
+//!
+//! The original's fields keep their names, types and meaning, so that what reads it reads this. `metrics.version` is the
+//! MD5 of `#<id>=<count>` of the component's points one after the other, in the order of their ids whatever the order asked for:
+//! a script sees by it that something has changed. Every point of the component is listed, whatever its state; `total` counts
+//! those that can be observed.
 
-use super::Report;
+use std::collections::BTreeMap;
 
-/// The answer of `/track`.
-pub fn track(_report: &Report) -> String {
-    unreachable!()
+use md5::{Digest, Md5};
+use serde::Serialize;
+
+use super::{ComponentReport, Item, Order, Report, rfc3339};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    name: &'a str,
+    version: &'a str,
+    results: Vec<Component<'a>>,
+    no_component: Vec<Point<'a>>,
+}
+
+#[derive(Serialize)]
+struct Component<'a> {
+    id: u32,
+    name: &'a str,
+    metrics: Metrics<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metrics<'a> {
+    version: String,
+    total: usize,
+    covered: usize,
+    covered_rate: usize,
+    not_executed: usize,
+    not_armed: usize,
+    unobservable: usize,
+    excluded: usize,
+    reasons: BTreeMap<&'a str, usize>,
+    items: Vec<Point<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Point<'a> {
+    id: u32,
+    name: String,
+    count: u64,
+    file: &'a str,
+    line: u32,
+    end_line: u32,
+    lines: Vec<u32>,
+    function: &'a str,
+    kind: &'a str,
+    state: &'a str,
+    reason: Option<&'a str>,
+    first_hit: Option<String>,
+}
+
+/// `components` of `report` as JSON on one line, without a line break at its end.
+pub fn render(report: &Report, components: &[&ComponentReport], order: Order) -> String {
+    let answer = Answer {
+        name: &report.name,
+        version: &report.version,
+        results: components.iter().map(|component| view(component, order)).collect(),
+        no_component: points(&report.no_component, order),
+    };
+    serde_json::to_string(&answer).expect("the view has string keys only and fails at nothing")
+}
+
+fn view(component: &ComponentReport, order: Order) -> Component<'_> {
+    let totals = component.totals;
+    Component {
+        id: component.id,
+        name: &component.name,
+        metrics: Metrics {
+            version: version(&component.items),
+            total: totals.total,
+            covered: totals.covered,
+            covered_rate: totals.rate(),
+            not_executed: totals.not_executed,
+            not_armed: totals.not_armed,
+            unobservable: totals.unobservable,
+            excluded: totals.excluded,
+            reasons: component.reasons(),
+            items: points(&component.items, order),
+        },
+    }
+}
+
+/// `items` are in the order of their ids.
+fn version(items: &[Item]) -> String {
+    let mut digest = Md5::new();
+    for item in items {
+        digest.update(format!("#{}={}", item.id, item.count));
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
+    let mut sorted: Vec<&Item> = items.iter().collect();
+    order.sort(&mut sorted);
+    sorted
+        .into_iter()
+        .map(|item| Point {
+            id: item.id,
+            name: format!("TRACK_ID_{}", item.id),
+            count: item.count,
+            file: item.file.as_str(),
+            line: item.line,
+            end_line: item.end_line,
+            lines: item.lines.iter().collect(),
+            function: &item.function,
+            kind: &item.kind,
+            state: item.state.as_str(),
+            reason: item.reason.as_deref(),
+            first_hit: item.first_hit.map(rfc3339),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        DataType,
+        counts::{Armed, Counts, SlotCount},
+        plan::sample,
+        report,
+    };
+
+    fn sample_report() -> Report {
+        let mut counts = Counts::none(3, UNIX_EPOCH);
+        let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
+        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        report::new(&sample::plan(), &counts, DataType::Count)
+    }
+
+    #[test]
+    fn fields_are_the_originals_and_ours() {
+        let report = sample_report();
+        let text = render(&report, &report.select("cmd/shopd").unwrap(), Order::IdAscending);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let check = |pointer: &str, expected: Value| assert_eq!(answer.pointer(pointer), Some(&expected), "{pointer}");
+        check("/name", json!("shop"));
+        check("/version", json!("1.1.0"));
+        check("/results/0/id", json!(1));
+        check("/results/0/name", json!("cmd/shopd"));
+        check("/results/0/metrics/total", json!(2));
+        check("/results/0/metrics/covered", json!(1));
+        check("/results/0/metrics/coveredRate", json!(50));
+        check("/results/0/metrics/notExecuted", json!(1));
+        check("/results/0/metrics/notArmed", json!(0));
+        check("/results/0/metrics/unobservable", json!(1));
+        check("/results/0/metrics/excluded", json!(1));
+        check("/results/0/metrics/reasons", json!({"excluded": 1, "speculated": 1}));
+        // printf '#1=12#2=0#3=0#4=0' | md5sum
+        check("/results/0/metrics/version", json!("3dd31be841891a961fa56df8fee782d4"));
+        check(
+            "/results/0/metrics/items/0",
+            json!({"id": 1, "name": "TRACK_ID_1", "count": 12, "file": "cart.go", "line": 10, "endLine": 11,
+                "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null,
+                "firstHit": "2026-11-21T09:37:24.123Z"}),
+        );
+        check("/results/0/metrics/items/2/state", json!("unobservable"));
+        check("/results/0/metrics/items/2/reason", json!("speculated"));
+        check("/results/0/metrics/items/2/firstHit", json!(null));
+        check("/noComponent/0/id", json!(6));
+        assert!(
+            text.starts_with(r#"{"name":"shop","version":"1.1.0","results":[{"id":1,"name":"cmd/shopd","metrics":{"#)
+        );
+        assert!(!text.ends_with('\n'));
+    }
+
+    #[test]
+    fn items_come_in_the_order_asked_for() {
+        let report = sample_report();
+        let check = |order, expected: &[u64]| {
+            let answer: Value = serde_json::from_str(&render(&report, &report.select("1").unwrap(), order)).unwrap();
+            let items = answer.pointer("/results/0/metrics/items").unwrap().as_array().unwrap();
+            assert_eq!(items.iter().map(|item| item["id"].as_u64().unwrap()).collect::<Vec<_>>(), expected);
+        };
+        check(Order::CountAscending, &[2, 3, 4, 1]);
+        check(Order::CountDescending, &[1, 2, 3, 4]);
+        check(Order::IdAscending, &[1, 2, 3, 4]);
+        check(Order::IdDescending, &[4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn versions_are_md5_of_ids_and_counts() {
+        assert_eq!(version(&[]), "d41d8cd98f00b204e9800998ecf8427e");
+    }
 }

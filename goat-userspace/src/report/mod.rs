@@ -3,10 +3,10 @@
 mod coverage;
 pub mod json;
 pub mod prometheus;
+mod selection;
+pub mod text;
+mod time;
 
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
-
-/// The report for people.
-pub fn text(_report: &Report) -> String {
-    unreachable!()
-}
+pub use selection::{Order, UnknownComponent};
+pub use time::rfc3339;

@@ -1,0 +1,178 @@
+//! The plan for people: per changed line where it is observed, or why not. What `goat plan` prints.
+
+use std::fmt::Write;
+
+use super::{PlanFile, Point, ProbePlan, Site, Status};
+use crate::{
+    lines::LineSet,
+    style::{Style, Tone, printable},
+};
+
+/// The plan as lines of text.
+pub fn text(plan: &ProbePlan, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String fails at nothing.
+    let _ = summary(plan, style, &mut out);
+    for (index, file) in plan.files.iter().enumerate() {
+        let points = plan.points.iter().filter(|point| point.file as usize == index);
+        let _ = section(plan, file, points, style, &mut out);
+    }
+    out
+}
+
+fn summary(plan: &ProbePlan, style: Style, out: &mut String) -> std::fmt::Result {
+    let sum = plan.summary();
+    let component = plan.component.and_then(|id| plan.components.get(id as usize));
+    let title = format!("{} {}", printable(&plan.app.name), printable(&plan.app.version));
+    write!(out, "{}", style.paint(Tone::Strong, &title))?;
+    if let Some(component) = component {
+        write!(out, ", {}", printable(&component.name))?;
+    }
+    writeln!(out, ": {} changed lines with code, {} without", sum.changed_lines, sum.no_code_lines)?;
+    writeln!(
+        out,
+        "{} points by {}: {} observable, {} unobservable, {} excluded",
+        sum.points, plan.granularity, sum.observable, sum.unobservable, sum.excluded
+    )?;
+    writeln!(
+        out,
+        "{} sites in {} copies, {} of them on emulated instructions",
+        sum.sites, sum.instances, sum.emulated
+    )?;
+    for warning in &plan.warnings {
+        writeln!(out, "{} {}", style.paint(Tone::Doubt, "warning:"), printable(warning))?;
+    }
+    Ok(())
+}
+
+/// One row of a file: the lines that it is about, and what is to be said of them.
+struct Row<'a> {
+    first: u32,
+    lines: String,
+    said: Said<'a>,
+}
+
+enum Said<'a> {
+    Point(&'a Point),
+    NoCode,
+    Unassigned,
+}
+
+fn section<'a>(
+    plan: &'a ProbePlan,
+    file: &'a PlanFile,
+    points: impl Iterator<Item = &'a Point>,
+    style: Style,
+    out: &mut String,
+) -> std::fmt::Result {
+    let mut rest: LineSet = file.no_code.clone();
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for run in file.no_code.runs() {
+        let lines: LineSet = (run.first..=run.last).collect();
+        rows.push(Row { first: run.first, lines: lines.to_string(), said: Said::NoCode });
+    }
+    for point in points {
+        for run in point.lines.runs() {
+            rest.insert(*run);
+        }
+        let first = point.lines.runs().first().map_or(point.span.first, |run| run.first);
+        let lines = if point.lines.is_empty() { point.span.first.to_string() } else { point.lines.to_string() };
+        rows.push(Row { first, lines, said: Said::Point(point) });
+    }
+    let unassigned: LineSet = file.changed.iter().filter(|&line| !rest.contains(line)).collect();
+    if let Some(run) = unassigned.runs().first() {
+        rows.push(Row { first: run.first, lines: unassigned.to_string(), said: Said::Unassigned });
+    }
+    rows.sort_by_key(|row| row.first);
+    writeln!(out, "\n{}", style.paint(Tone::Strong, &printable(file.path.as_str())))?;
+    let width = rows.iter().map(|row| row.lines.len()).max().unwrap_or(0).min(16);
+    for row in &rows {
+        write!(out, "  {:<width$}  ", row.lines)?;
+        match row.said {
+            Said::NoCode => writeln!(out, "{}", style.paint(Tone::Dim, "no code"))?,
+            Said::Unassigned => writeln!(out, "{}", style.paint(Tone::Bad, "in no point"))?,
+            Said::Point(point) => {
+                write!(out, "#{} {} {}", point.id, printable(&point.kind), printable(&point.function))?;
+                status(plan, point, width, style, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn status(plan: &ProbePlan, point: &Point, width: usize, style: Style, out: &mut String) -> std::fmt::Result {
+    let instances = match &point.status {
+        Status::Observed(instances) => instances,
+        Status::Unobservable(reason) => {
+            let reason = format!("unobservable: {} ({})", reason.as_str(), reason.explain());
+            return writeln!(out, "  {}", style.paint(Tone::Doubt, &reason));
+        }
+        Status::Excluded(..) => {
+            let reason = point.status.reason().unwrap_or_default();
+            return writeln!(out, "  {}", style.paint(Tone::Dim, &printable(&reason)));
+        }
+    };
+    writeln!(out)?;
+    for instance in instances {
+        for site in instance.sites.iter().filter_map(|&slot| plan.sites.get(slot as usize)) {
+            let Site { address, class, condition, .. } = site;
+            write!(out, "  {:width$}    {address}  {:<8}  ", "", class.as_str())?;
+            write!(out, "{}", printable(&instance.function))?;
+            if instance.inlined {
+                write!(out, "{}", style.paint(Tone::Dim, " (inlined copy)"))?;
+            }
+            if let Some(condition) = condition {
+                write!(out, "{}", style.paint(Tone::Dim, &format!(" (if flags satisfy {})", condition.as_str())))?;
+            }
+            writeln!(out)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sample;
+
+    #[test]
+    fn each_changed_line_has_its_site_or_its_reason() {
+        let expected = "\
+shop 1.1.0, cmd/shopd: 7 changed lines with code, 1 without
+6 points by patch: 2 observable, 1 unobservable, 3 excluded
+3 sites in 3 copies, 2 of them on emulated instructions
+warning: the binary does not say which commit it was built from
+
+cart.go
+  10-11  #1 statement (*Cart).Add
+           0x49a1c0  emulated  example.com/shop/cart.(*Cart).Add
+           0x49a1d0  emulated  example.com/shop/main.main (inlined copy)
+  12     #2 header (*Cart).Add
+           0x49a1e0  stepped   example.com/shop/cart.(*Cart).Add (if flags satisfy e)
+  13     no code
+  14     #3 branch Total  unobservable: speculated (its instructions run whether or not the branch is taken)
+
+ctl.go
+  20  #4 statement home  excluded: //go:build windows
+  21  #5 statement usage  other-component: cmd/shopctl
+  22  #6 statement old  other-component: no main package imports it
+";
+        assert_eq!(text(&sample::plan(), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn a_plan_can_not_write_to_the_terminal() {
+        let mut plan = sample::plan();
+        plan.points[0].function = "\x1b[2J".into();
+        plan.warnings[0] = "\x07".into();
+        assert!(!text(&plan, Style::PLAIN).chars().any(|c| c.is_control() && c != '\n'));
+        assert!(text(&plan, Style { color: true }).contains("\x1b[33mwarning:\x1b[0m"));
+    }
+
+    #[test]
+    fn a_changed_line_without_an_answer_is_shown() {
+        let mut plan = sample::plan();
+        plan.files[0].no_code = LineSet::new();
+        assert!(text(&plan, Style::PLAIN).contains("  13     in no point\n"));
+    }
+}
