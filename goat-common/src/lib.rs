@@ -1,1 +1,74 @@
+//! What goat's eBPF program and its user-space half agree on: names, layouts and limits.
+
 #![no_std]
+
+pub mod condition;
+mod cookie;
+
+pub use cookie::Cookie;
+
+/// The uprobe program's name in the object.
+pub const PROGRAM: &str = "goat_hit";
+/// The array map of [`SlotCounter`]s, one per slot; made with as many entries as the plan has sites.
+pub const COUNTERS: &str = "COUNTERS";
+/// The ring buffer of [`FirstHit`]s.
+pub const FIRST_HITS: &str = "FIRST_HITS";
+/// The read-only global of type [`ProcessFilter`].
+pub const PROCESS_FILTER: &str = "PROCESS_FILTER";
+
+/// The most sites that one plan can arm: the kernel's limit for one uprobe_multi link (`MAX_UPROBE_MULTI_CNT`,
+/// kernel/trace/bpf_trace.c).
+pub const MAX_SITES: usize = 1 << 20;
+
+/// Bytes of the ring buffer. An event takes 24 of them with its header; events that find it full are lost, and their
+/// hits are found in the counters.
+pub const FIRST_HITS_BYTES: u32 = 256 * 1024;
+
+/// What one site has counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct SlotCounter {
+    /// How often the site ran.
+    pub hits: u64,
+    /// When it ran first, in nanoseconds of CLOCK_MONOTONIC; 0 until it has.
+    pub first_hit_ns: u64,
+}
+
+/// Tells user space that a site was hit for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct FirstHit {
+    /// The time that the counter holds too.
+    pub at_ns: u64,
+    /// The site's slot.
+    pub slot: u32,
+    /// Zero: the layout has no hidden padding.
+    pub reserved: u32,
+}
+
+/// The one process whose hits count, where the kernel can't be told to trap no other.
+///
+/// The process is named as it sees itself, in its own pid namespace, so that goat may stand in another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(C)]
+pub struct ProcessFilter {
+    /// The pid namespace's device, in the kernel's encoding (`major << 20 | minor`).
+    pub namespace_dev: u64,
+    /// The pid namespace's inode.
+    pub namespace_ino: u64,
+    /// The process's id in that namespace; 0 lets every process count.
+    pub tgid: u32,
+    /// Zero: the layout has no hidden padding.
+    pub reserved: u32,
+}
+
+// SAFETY: each is repr(C), made of integers without padding, so that every bit pattern is a value.
+#[cfg(feature = "user")]
+mod pod {
+    unsafe impl aya::Pod for super::SlotCounter {}
+    unsafe impl aya::Pod for super::FirstHit {}
+    unsafe impl aya::Pod for super::ProcessFilter {}
+}
+
+const _: () =
+    assert!(size_of::<SlotCounter>() == 16 && size_of::<FirstHit>() == 16 && size_of::<ProcessFilter>() == 24);

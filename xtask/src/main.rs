@@ -1,1 +1,12 @@
-fn main() {}
+//! goat's own chores.
+
+mod build_ebpf;
+
+fn main() -> anyhow::Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["build-ebpf"] => build_ebpf::run(),
+        ["build-ebpf", "--check"] => build_ebpf::check(),
+        _ => anyhow::bail!("usage: cargo xtask build-ebpf [--check]"),
+    }
+}

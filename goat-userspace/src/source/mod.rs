@@ -1,6 +1,8 @@
 //! A Go file's text in, its functions, scopes and statements out.
 
+mod directives;
 mod go;
+mod line_classes;
 
 pub use go::parse;
 
@@ -36,6 +38,8 @@ pub struct SourceFile {
     pub statements: Vec<Statement>,
     /// Lines that hold anything besides white space and comments.
     pub code: LineSet,
+    /// Those of them that hold only brackets, separators and `else`: nothing on them runs. Lines of strings are never among them.
+    pub punctuation: LineSet,
     /// Spans that the parser could not read; statements in them are missing.
     pub syntax_errors: Vec<Span>,
     /// The `//go:build` expression or `// +build` lines, as written.
@@ -122,6 +126,13 @@ pub enum BlockKind {
     Comm,
     /// Braces on their own.
     Bare,
+}
+
+impl BlockKind {
+    /// Whether the list stands behind `case` or `default`, without braces of its own.
+    pub fn is_case(self) -> bool {
+        matches!(self, Self::Case | Self::TypeCase | Self::Comm)
+    }
 }
 
 /// A statement list: the smallest thing that control enters as a whole.

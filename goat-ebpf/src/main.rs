@@ -1,0 +1,91 @@
+//! goat's uprobe program: counts a hit in the slot that the uprobe's cookie names, and reports a slot's first.
+//!
+//! The same object serves amd64 and arm64: the one thing that it knows of the processor is where amd64 saves the flags,
+//! and only amd64 sites are conditional.
+
+#![no_std]
+#![no_main]
+#![feature(core_intrinsics)]
+#![expect(internal_features, reason = "the target has an atomic add, but core's atomic types offer none for it")]
+
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::{
+    EbpfContext,
+    bindings::{BPF_F_MMAPABLE, bpf_pidns_info},
+    helpers::generated::{bpf_get_attach_cookie, bpf_get_ns_current_pid_tgid, bpf_ktime_get_ns},
+    macros::{map, uprobe},
+    maps::{Array, RingBuf},
+    programs::ProbeContext,
+};
+use goat_common::{Cookie, FIRST_HITS_BYTES, FirstHit, ProcessFilter, SlotCounter, condition};
+
+/// Where `struct pt_regs` keeps the flags (arch/x86/include/asm/ptrace.h).
+const FLAGS_OFFSET: usize = 144;
+
+#[map]
+static COUNTERS: Array<SlotCounter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+#[map]
+static FIRST_HITS: RingBuf = RingBuf::with_byte_size(FIRST_HITS_BYTES, 0);
+
+/// Written by user space before the program is loaded.
+#[unsafe(no_mangle)]
+static PROCESS_FILTER: ProcessFilter = ProcessFilter { namespace_dev: 0, namespace_ino: 0, tgid: 0, reserved: 0 };
+
+#[uprobe]
+pub fn goat_hit(ctx: ProbeContext) -> u32 {
+    // SAFETY: the context is the program's own.
+    let cookie = Cookie::unpack(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
+    if let Some(code) = cookie.condition {
+        // SAFETY: `pt_regs` is longer than that on every 64-bit architecture, or the verifier would say so.
+        let flags = unsafe { ctx.as_ptr().byte_add(FLAGS_OFFSET).cast::<u64>().read_volatile() };
+        if !condition::holds(code, flags) {
+            return 0;
+        }
+    }
+    if is_wanted() {
+        count(cookie.slot);
+    }
+    0
+}
+
+#[inline(always)]
+fn is_wanted() -> bool {
+    // SAFETY: a valid static; volatile, because the value is not the compiler's to know.
+    let filter = unsafe { (&raw const PROCESS_FILTER).read_volatile() };
+    if filter.tgid == 0 {
+        return true;
+    }
+    let mut ids = bpf_pidns_info { pid: 0, tgid: 0 };
+    let size = size_of::<bpf_pidns_info>() as u32;
+    // SAFETY: `ids` is as long as `size` says.
+    let failed =
+        unsafe { bpf_get_ns_current_pid_tgid(filter.namespace_dev, filter.namespace_ino, &raw mut ids, size) } != 0;
+    !failed && ids.tgid == filter.tgid
+}
+
+#[inline(always)]
+fn count(slot: u32) {
+    let Some(counter) = COUNTERS.get_ptr_mut(slot) else { return };
+    // SAFETY: the kernel gave the pointer to a live element; every write to `hits` is this one.
+    let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*counter).hits, 1) };
+    if before == 0 {
+        // SAFETY: takes no pointer.
+        let at_ns = unsafe { bpf_ktime_get_ns() };
+        // SAFETY: as above; only a slot's first hit gets here.
+        unsafe { (&raw mut (*counter).first_hit_ns).write_volatile(at_ns) };
+        // A full buffer loses nothing: the hit is in its counter.
+        let _ = FIRST_HITS.output::<FirstHit>(&FirstHit { at_ns, slot, reserved: 0 }, 0);
+    }
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The program calls no helper that the kernel keeps for the GPL.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 11] = *b"Apache-2.0\0";
