@@ -1,1 +1,7 @@
-fn main() {}
+//! The `goat` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    goat::cli::main()
+}

@@ -1,1 +1,95 @@
-//! The command line.
+//! The command line: one file per subcommand, and what they share. The only module that names clap.
+
+mod args;
+mod attach;
+mod clean;
+mod config;
+mod init;
+mod inspect;
+mod listen;
+mod live;
+mod pipeline;
+mod plan;
+mod plan_source;
+mod report_file;
+mod revision;
+mod run;
+mod say;
+mod settings;
+mod track;
+mod version;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use config::{Loaded, Word};
+
+/// Runs the command line of this process. Status 0: done; 1: an error, printed; 2: not a command line of goat's.
+pub fn main() -> ExitCode {
+    // Prints help, version and usage errors by itself, with status 0, 0 and 2.
+    let cli = Cli::parse();
+    match dispatch(&cli) {
+        Ok(status) => status,
+        Err(error) => {
+            say::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let loaded = match repository(&cli.command) {
+        Some(repo) => settings::load(cli.config.as_deref(), repo)?,
+        None => Loaded::default(),
+    };
+    log(cli.verbose.max(u8::from(loaded.config.verbose == Some(Word(true)))));
+    for warning in &loaded.warnings {
+        say::warning(warning);
+    }
+    if let (Some(path), [_, ..]) = (&loaded.path, &*loaded.without_effect) {
+        let keys = loaded.without_effect.join(", ");
+        tracing::info!("{}: without effect, as goat rewrites no sources: {keys}", path.display());
+    }
+    match &cli.command {
+        Command::Init(args) => init::run(args, cli.config.as_deref()),
+        Command::Plan(args) => plan::run(args, &loaded),
+        Command::Attach(args) => attach::run(args, &loaded),
+        Command::Run(args) => run::run(args, &loaded),
+        Command::Track(args) => track::run(args, &loaded),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Clean(args) => clean::run(args, &loaded),
+        Command::Version(args) => version::run(args),
+    }
+}
+
+/// The directory whose goat.yaml the command obeys; `None` for a command that has no use for one.
+fn repository(command: &Command) -> Option<&Path> {
+    match command {
+        Command::Plan(args) => Some(&args.change.repo),
+        Command::Track(args) => Some(&args.change.repo),
+        Command::Attach(args) => Some(&args.source.change.repo),
+        Command::Run(args) => Some(&args.source.change.repo),
+        Command::Clean(args) => Some(&args.repo),
+        Command::Init(_) | Command::Inspect(_) | Command::Version(_) => None,
+    }
+}
+
+/// Sends logs to stderr: what GOAT_LOG says, else by `verbose`.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "goat=info,warn",
+        2 => "goat=debug,warn",
+        _ => "goat=trace,debug",
+    };
+    let filter = EnvFilter::try_from_env("GOAT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(say::stderr_style().color)
+        .without_time()
+        .init();
+}

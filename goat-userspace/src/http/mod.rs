@@ -1,6 +1,13 @@
 //! The answer over HTTP: `/track`, `/metrics`, `/healthz`, `/readyz`, and a page for people.
 
+mod serve;
+
 use std::sync::Arc;
+
+pub use serve::{bind, serve};
+
+/// (to come)
+pub type Error = std::io::Error;
 
 use crate::{plan::ProbePlan, report::Report};
 

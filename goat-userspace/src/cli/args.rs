@@ -1,0 +1,344 @@
+//! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::{config::FromWord, listen};
+use crate::{DataType, track::Granularity};
+
+/// See which changed lines of a release have run in production
+///
+/// goat compares two commits of a Go repository, finds the machine code of the changed lines in the release binary
+/// that is already deployed, and counts there with eBPF uprobes. No source is rewritten, nothing is rebuilt.
+#[derive(Parser, Debug)]
+#[command(name = "goat", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Cli {
+    /// Say more on stderr; twice for what the library does, three times for all of it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Read this configuration instead of the nearest goat.yaml
+    ///
+    /// A relative path is taken from --repo.
+    #[arg(long, global = true, value_name = "FILE", env = "GOAT_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    Init(InitArgs),
+    Plan(PlanArgs),
+    Attach(AttachArgs),
+    Run(RunArgs),
+    Track(TrackArgs),
+    Inspect(InspectArgs),
+    Clean(CleanArgs),
+    Version(VersionArgs),
+}
+
+/// Write a commented goat.yaml into a Go repository
+///
+/// The file is written beside the nearest go.mod. appName is taken from the module path, oldBranch from the latest tag.
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The directory to begin in
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// Replace a goat.yaml that is there
+    #[arg(short, long)]
+    pub(super) force: bool,
+}
+
+/// Plan which addresses of a binary to probe for a change
+///
+/// Needs the repository and the binary, but no privileges and no kernel: made where the release is built, the plan
+/// file is all that attaching needs.
+///
+/// Example: goat plan --old v1.0.0 --new v1.1.0 --binary ./server -o server.goatplan
+#[derive(Args, Debug)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+
+    /// The release binary, built from the new commit
+    #[arg(long, value_name = "FILE", env = "GOAT_BINARY")]
+    pub(super) binary: PathBuf,
+
+    /// Accept a binary that was built from another commit
+    #[arg(long)]
+    pub(super) allow_mismatch: bool,
+
+    /// Write the plan to this file; without it the plan is only shown
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// How the plan is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// Which change, and how finely it is observed.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Change")]
+pub(super) struct ChangeArgs {
+    /// A directory of the repository
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// The commit to compare with: tag, branch, hash, HEAD~1, or INIT for none [default: oldBranch of goat.yaml]
+    #[arg(long, value_name = "REV", env = "GOAT_OLD")]
+    pub(super) old: Option<String>,
+
+    /// The commit that the binary was built from [default: newBranch of goat.yaml, else HEAD]
+    #[arg(long, value_name = "REV", env = "GOAT_NEW")]
+    pub(super) new: Option<String>,
+
+    /// How finely the change is observed: line, patch, scope or func [default: patch]
+    #[arg(long, value_name = "WORD", env = "GOAT_GRANULARITY", value_parser = Granularity::from_word)]
+    pub(super) granularity: Option<Granularity>,
+
+    /// How a changed line is told from an old one: 1 by blame, 2 by diff with renames followed, 3 by diff with a renamed
+    /// file all new [default: 1]
+    #[arg(long, value_name = "1|2|3", env = "GOAT_DIFF_PRECISION", value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub(super) diff_precision: Option<u8>,
+}
+
+/// Where a plan comes from: a file, or a change and a binary.
+#[derive(Args, Debug, Default)]
+pub(super) struct PlanSource {
+    /// A plan made by `goat plan`; without it the plan is made here, from the repository
+    #[arg(long, value_name = "FILE", env = "GOAT_PLAN")]
+    pub(super) plan: Option<PathBuf>,
+
+    /// The file that a plan made here is for [default: the target's own]
+    #[arg(long, value_name = "FILE", env = "GOAT_BINARY")]
+    pub(super) binary: Option<PathBuf>,
+
+    /// Accept a binary that was built from another commit
+    #[arg(long)]
+    pub(super) allow_mismatch: bool,
+
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+/// What is counted, and where the answer goes.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Observation")]
+pub(super) struct ObserveArgs {
+    /// Serve the answer here; a port alone, or :PORT, is on 127.0.0.1
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen::address)]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// Show only this component, by its name, in /metrics
+    #[arg(long, value_name = "NAME", env = "GOAT_CURRENT_COMPONENT")]
+    pub(super) component: Option<String>,
+
+    /// Whether a line ran (bool), or how often (count) [default: bool]
+    #[arg(long, value_name = "bool|count", env = "GOAT_DATA_TYPE", value_parser = DataType::from_word)]
+    pub(super) data_type: Option<DataType>,
+
+    /// Write the report to this file at the end and on SIGUSR1, as JSON; it is replaced as a whole
+    #[arg(long, value_name = "FILE", env = "GOAT_REPORT")]
+    pub(super) report: Option<PathBuf>,
+
+    /// How the kernel is asked for probes
+    #[arg(long, value_name = "NAME", default_value = "auto", env = "GOAT_BACKEND")]
+    pub(super) backend: Backend,
+}
+
+/// Attach to a running process, or to every process of a file, and serve what ran
+///
+/// Serves on 127.0.0.1:57005 unless --listen (or GOAT_METRICS_IP and GOAT_PORT) says otherwise. Ctrl-C or SIGTERM takes
+/// the probes out, writes the report and ends with status 0. When the process ends, goat says so and goes on serving
+/// the last answer, unless --exit-with-target.
+///
+/// Example: sudo goat attach --pid 4242 --plan server.goatplan
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("target").required(true))]
+pub(super) struct AttachArgs {
+    /// The process to observe
+    #[arg(long, value_name = "PID", group = "target", env = "GOAT_PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    pub(super) pid: Option<u32>,
+
+    /// Observe every process that runs this file, those started later too
+    #[arg(long, value_name = "FILE", group = "target", env = "GOAT_EXE")]
+    pub(super) exe: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) source: PlanSource,
+
+    #[command(flatten)]
+    pub(super) observe: ObserveArgs,
+
+    /// End when the process ends
+    #[arg(long, conflicts_with = "exe")]
+    pub(super) exit_with_target: bool,
+}
+
+/// Run a command with the probes in place from its first instruction on
+///
+/// The exit status is the command's: its own code, or 128 and the signal that killed it. Without --report the report is
+/// printed to stderr at the end. SIGTERM, SIGHUP, SIGQUIT and SIGUSR2 are passed on to the command, SIGINT too unless it comes from the
+/// terminal, which the command hears by itself. Serves nothing without --listen.
+///
+/// Example: sudo goat run --plan tool.goatplan --report out.json -- ./tool -l src/
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) source: PlanSource,
+
+    #[command(flatten)]
+    pub(super) observe: ObserveArgs,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+/// List the track points of a change
+///
+/// Changes no file. Without --binary the list says what the sources ask for; with it, where in the binary each point
+/// is observed, or why it can't be, as `goat plan` does.
+#[derive(Args, Debug)]
+pub(super) struct TrackArgs {
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+
+    /// Look the points up in this binary
+    #[arg(long, value_name = "FILE")]
+    pub(super) binary: Option<PathBuf>,
+
+    /// Accept a binary that was built from another commit
+    #[arg(long, requires = "binary")]
+    pub(super) allow_mismatch: bool,
+
+    /// How the points are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// Show what goat reads out of a binary
+#[derive(Args, Debug)]
+pub(super) struct InspectArgs {
+    /// The binary
+    #[arg(value_name = "BINARY")]
+    pub(super) binary: PathBuf,
+
+    /// Show the rows and inlined calls of the functions whose name is NAME or ends in it
+    #[arg(long, value_name = "NAME")]
+    pub(super) function: Option<String>,
+
+    /// Where lines are read from
+    #[arg(long, value_name = "TABLE", default_value = "auto")]
+    pub(super) lines: Lines,
+}
+
+/// Remove the plan files of a repository, and name blocks that the original tool left in sources
+///
+/// Removes each *.goatplan that goat can read from the directory of goat.yaml (or of --repo). Never touches a source.
+#[derive(Args, Debug)]
+pub(super) struct CleanArgs {
+    /// A directory of the repository
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// Only say what would be removed
+    #[arg(short = 'n', long)]
+    pub(super) dry_run: bool,
+}
+
+/// Print the version
+#[derive(Args, Debug)]
+pub(super) struct VersionArgs {
+    /// How it is shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// For people or for scripts.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// `--backend`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Backend {
+    /// uprobe-multi where the kernel has it, else perf-event
+    #[default]
+    Auto,
+    /// One link for many sites (Linux 6.6+)
+    UprobeMulti,
+    /// One perf event per site, for older kernels
+    PerfEvent,
+}
+
+/// `--lines`.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lines {
+    /// DWARF if the file has it, else pclntab
+    Auto,
+    /// .debug_line and .debug_info
+    Dwarf,
+    /// Go's own tables, which stripped binaries keep
+    Pclntab,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_parser_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_command_line_is_understood() {
+        for line in [
+            "goat init",
+            "goat plan --old v1.0.0 --new HEAD --binary ./server -o server.goatplan",
+            "goat plan --repo . --binary b --granularity func --diff-precision 3 --format json --allow-mismatch",
+            "goat attach --pid 4242 --plan server.goatplan",
+            "goat attach --pid 4242 --old v1.0.0 --listen :0 --data-type count --backend perf-event",
+            "goat attach --exe /usr/bin/server --plan p --report out.json --backend uprobe-multi",
+            "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
+            "goat track --old v1.0.0 -v",
+            "goat inspect ./server --function main.main",
+            "goat clean -n",
+            "goat version --format json",
+        ] {
+            if let Err(e) = Cli::try_parse_from(line.split(' ')) {
+                panic!("{line}\n{e}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (line, why) in [
+            ("goat", "Usage"),
+            ("goat attach --plan p", "required"),
+            ("goat attach --pid 1 --exe f --plan p", "cannot be used with"),
+            ("goat attach --pid 0 --plan p", "invalid value"),
+            ("goat attach --exe f --plan p --exit-with-target", "cannot be used with"),
+            ("goat run --plan p ./tool", "unexpected argument"),
+            ("goat run --plan p --", "required"),
+            ("goat plan --binary b --diff-precision 4", "invalid value"),
+            ("goat plan --binary b --granularity lines", "use line, patch, scope or func"),
+            ("goat attach --pid 1 --data-type int", "use bool or count"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}\n{error}");
+        }
+    }
+}

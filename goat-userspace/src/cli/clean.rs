@@ -1,0 +1,103 @@
+//! `goat clean`: what goat has left in a repository.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+
+use super::{args::CleanArgs, config::Loaded, say};
+use crate::plan;
+
+/// What the original writes in front of each call that it inserts.
+const MARKER: &[u8] = b"+goat:";
+
+pub(super) fn run(args: &CleanArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let root = match loaded.path.as_deref().and_then(Path::parent) {
+        Some(dir) => dir,
+        None => &args.repo,
+    };
+    for path in plans(root)? {
+        if args.dry_run {
+            say::print(&format!("would remove {}", path.display()))?;
+        } else {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            say::print(&format!("removed {}", path.display()))?;
+        }
+    }
+    for (path, blocks) in leftovers(root) {
+        say::warning(&format!(
+            "{}: {blocks} +goat: comments of the original tool are in this source; remove them with its own `goat clean`",
+            path.display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plan files directly in `dir`. A file that only has the name is someone else's.
+fn plans(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let listing = fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    let mut paths: Vec<PathBuf> = listing
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "goatplan") && path.is_file())
+        .collect();
+    paths.sort();
+    paths.retain(|path| {
+        plan::read(path)
+            .inspect_err(|e| say::warning(&format!("{}: kept, as it can't be read: {e}", path.display())))
+            .is_ok()
+    });
+    Ok(paths)
+}
+
+/// Go files below `root` that hold the original's comments, and how many.
+fn leftovers(root: &Path) -> Vec<(PathBuf, usize)> {
+    let mut found = Vec::new();
+    let mut dirs = vec![root.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        // What can't be read is not looked at: this is a courtesy.
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
+            let name = entry.file_name();
+            if kind.is_dir() && name != ".git" && name != "vendor" && name != "node_modules" {
+                dirs.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|e| e == "go") {
+                let text = fs::read(&path).unwrap_or_default();
+                let blocks = text.split(|b| *b == b'\n').filter(|line| is_marker(line)).count();
+                if blocks > 0 {
+                    found.push((path, blocks));
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether `line` is a comment that begins with the marker.
+fn is_marker(line: &[u8]) -> bool {
+    let comment = line.trim_ascii_start().strip_prefix(b"//").map(<[u8]>::trim_ascii_start);
+    comment.is_some_and(|text| text.starts_with(MARKER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_originals_comments_are_found_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("a/one.go", "package a\n\t// +goat:generate\n\tgoat.Track(1)\n\t//+goat:end\n");
+        write("two.go", "package a\nconst s = \"// +goat:end\"\n// goat: +goat:end\n");
+        write("three.txt", "// +goat:end\n");
+        write("vendor/four.go", "// +goat:end\n");
+        assert_eq!(leftovers(dir.path()), [(dir.path().join("a/one.go"), 2)]);
+    }
+}

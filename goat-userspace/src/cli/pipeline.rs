@@ -1,0 +1,112 @@
+//! From revisions to a plan: the pipeline's arrows, one after the other.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::{revision, settings::Settings};
+use crate::{
+    binary,
+    diff::{self, ChangeSet},
+    plan::{self, AppInfo, ProbePlan},
+    source::{self, SourceIndex},
+    track::{self, TrackPoints},
+};
+
+/// A change, and what of it is to be observed.
+pub(super) struct Change {
+    pub(super) changes: ChangeSet,
+    pub(super) sources: SourceIndex,
+    pub(super) points: TrackPoints,
+}
+
+/// As far as sources alone can tell.
+pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
+    let options = diff::Options {
+        old: settings.old()?.to_owned(),
+        new: settings.new.clone(),
+        precision: settings.diff_precision(),
+        filter: settings.filter.clone(),
+    };
+    let changes = diff::between(&settings.repo, &options)
+        .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
+    let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
+    let points = track::select(&changes, &sources, settings.granularity);
+    Ok(Change { changes, sources, points })
+}
+
+/// All the way, for the binary at `path`.
+pub(super) fn plan(settings: &Settings, path: &Path, allow_mismatch: bool) -> anyhow::Result<ProbePlan> {
+    // The binary first: it is the cheaper of the two to be wrong about.
+    let binary = binary::open(path)?;
+    let Change { changes, sources, points } = change(settings)?;
+    let warnings = revision::check(binary.identity(), &changes.new, allow_mismatch)?;
+    let plan = plan::resolve(&plan::Inputs {
+        app: app(settings, &changes),
+        granularity: settings.granularity,
+        precision: settings.precision,
+        main_entries: settings.main_entries.clone(),
+        changes: &changes,
+        sources: &sources,
+        points: &points,
+        binary: &binary,
+        warnings,
+    })
+    .with_context(|| format!("cannot plan for {}", path.display()))?;
+    Ok(plan)
+}
+
+fn app(settings: &Settings, changes: &ChangeSet) -> AppInfo {
+    AppInfo {
+        name: settings.app_name.clone().unwrap_or_else(|| name_by_default(&settings.repo, changes)),
+        version: settings.app_version.clone().unwrap_or_else(|| changes.new.short.clone()),
+        old_commit: changes.old.as_ref().map(|old| old.commit.clone()),
+        new_commit: changes.new.commit.clone(),
+        new_time: changes.new.time,
+    }
+}
+
+/// The root module's last element, else the directory's name.
+fn name_by_default(repo: &Path, changes: &ChangeSet) -> String {
+    match changes.modules.get("") {
+        Some(module) => module_name(module).to_owned(),
+        None => directory_name(repo),
+    }
+}
+
+/// A module's name for people: `shop` for `example.com/shop/v2`.
+pub(super) fn module_name(module: &str) -> &str {
+    let is_major =
+        |part: &str| part.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let mut parts = module.rsplit('/');
+    let last = parts.next().unwrap_or(module);
+    if is_major(last) { parts.next().unwrap_or(last) } else { last }
+}
+
+pub(super) fn directory_name(dir: &Path) -> String {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    dir.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn quoted(spec: &str) -> String {
+    if spec.is_empty() { "HEAD".to_owned() } else { spec.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_is_called_by_its_modules_last_element() {
+        for (module, expected) in [
+            ("example.com/shop", "shop"),
+            ("example.com/shop/v2", "shop"),
+            ("shop", "shop"),
+            ("v2", "v2"),
+            ("gopkg.in/yaml.v3", "yaml.v3"),
+            ("example.com/vault", "vault"),
+        ] {
+            assert_eq!(module_name(module), expected);
+        }
+    }
+}
