@@ -239,10 +239,18 @@ impl Cfg {
         (0..self.blocks.len()).filter(|b| *b == 0 || self.blocks[*b].preds.is_empty()).collect()
     }
 
-    /// Which blocks control can reach from the roots without taking any of `cut`.
+    /// Which blocks a call of the function can reach.
+    pub fn reachable_from_entry(&self) -> Vec<bool> {
+        self.reachable(vec![0], &|_, _| false)
+    }
+
+    /// Which blocks control can reach from the roots without taking any edge that `cut` names.
     pub fn reachable_without(&self, cut: &dyn Fn(BlockIndex, BlockIndex) -> bool) -> Vec<bool> {
+        self.reachable(self.roots(), cut)
+    }
+
+    fn reachable(&self, mut todo: Vec<BlockIndex>, cut: &dyn Fn(BlockIndex, BlockIndex) -> bool) -> Vec<bool> {
         let mut seen = vec![false; self.blocks.len()];
-        let mut todo = self.roots();
         while let Some(b) = todo.pop() {
             if std::mem::replace(&mut seen[b], true) {
                 continue;

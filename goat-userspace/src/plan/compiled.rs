@@ -10,6 +10,9 @@ pub(super) struct Compiled<'b> {
     pub(super) function: &'b Function,
     pub(super) cfg: Cfg,
     pub(super) dominators: Dominators,
+    /// By block: whether a call of the function can get there. What only the runtime jumps to, after a panic was recovered from, runs
+    /// no statement.
+    pub(super) reachable: Vec<bool>,
     /// By instruction.
     places: Vec<Place>,
 }
@@ -35,7 +38,8 @@ impl<'b> Compiled<'b> {
                 Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
             })
             .collect();
-        Ok(Self { function, cfg, dominators, places })
+        let reachable = cfg.reachable_from_entry();
+        Ok(Self { function, cfg, dominators, reachable, places })
     }
 
     /// The line that the instruction belongs to in the body of `node` (`None`: the function's own body): its own, or that of

@@ -7,7 +7,7 @@ use super::{compiled::Compiled, entries::Entry};
 use crate::{
     binary::FileId,
     cfg::BlockIndex,
-    lines::LineRange,
+    lines::{LineRange, LineSet},
     source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
     track::Anchor,
 };
@@ -17,7 +17,6 @@ pub(super) struct Copy<'a, 'b> {
     pub(super) compiled: &'a Compiled<'b>,
     /// The inlined call that the copy is; `None` for the out-of-line function.
     pub(super) node: Option<u32>,
-    pub(super) file: FileId,
     pub(super) source: &'a SourceFile,
     pub(super) function: FunctionId,
     /// The statement list that the copy begins with: the function's body, or that of a loop over a function (`F-range1`).
@@ -48,7 +47,7 @@ impl<'a, 'b> Copy<'a, 'b> {
         root: BlockId,
     ) -> Self {
         let lines = (0..compiled.cfg.insns.len()).map(|i| compiled.line_in(node, file, i)).collect();
-        Self { compiled, node, file, source, function, root, entries: RefCell::default(), lines }
+        Self { compiled, node, source, function, root, entries: RefCell::default(), lines }
     }
 
     /// The instruction's line in this copy.
@@ -59,8 +58,19 @@ impl<'a, 'b> Copy<'a, 'b> {
     /// What shows that the statement ran: instructions that the program asked for, on lines that no other statement of the
     /// function begins on or shares.
     pub(super) fn evidence(&self, statement: StatementId) -> Vec<Evidence> {
-        let lines = self.source.statements[statement.0 as usize].header.lines();
-        self.evidence_on(lines, statement)
+        let node = &self.source.statements[statement.0 as usize];
+        let own = self.evidence_on(node.header.lines(), statement);
+        if !own.is_empty()
+            || !matches!(node.kind, StatementKind::Switch | StatementKind::TypeSwitch | StatementKind::Select)
+        {
+            return own;
+        }
+        // `switch {` has nothing to do before it looks at its cases.
+        let mut lines = LineSet::new();
+        for body in &node.bodies {
+            lines.insert(self.source.blocks[body.0 as usize].header.lines());
+        }
+        self.evidence_where(&|line| lines.contains(line))
     }
 
     /// The same on a part of the statement's lines.
@@ -74,7 +84,7 @@ impl<'a, 'b> Copy<'a, 'b> {
     pub(super) fn evidence_where(&self, wanted: &dyn Fn(u32) -> bool) -> Vec<Evidence> {
         let mut found: Vec<Evidence> = Vec::new();
         for (b, block) in self.compiled.cfg.blocks.iter().enumerate() {
-            if block.prologue || block.panics {
+            if block.prologue || block.panics || !self.compiled.reachable[b] {
                 continue;
             }
             let mut mine = (block.first..block.end)

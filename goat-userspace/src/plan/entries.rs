@@ -58,42 +58,53 @@ struct Header<'c, 'a, 'b> {
     branches: Vec<bool>,
 }
 
+/// Where an edge leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Way {
+    label: Label,
+    /// The first block on it that does anything but jump: of two edges that come to the same one, both mean the same.
+    comes_to: BlockIndex,
+}
+
 /// By body of `owner`: its entry.
 fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
     let header = Header::new(copy, owner);
-    let mut edges: BTreeMap<(BlockIndex, BlockIndex), Label> = BTreeMap::new();
+    let mut edges: BTreeMap<(BlockIndex, BlockIndex), Way> = BTreeMap::new();
     for from in (0..header.branches.len()).filter(|b| header.branches[*b]) {
         for &to in &copy.compiled.cfg.blocks[from].succs {
-            edges.insert((from, to), header.label(from, to));
+            edges.insert((from, to), header.follow(from, to));
         }
     }
     let mut found: Vec<Option<Entry>> = (0..header.bodies.len())
         .map(|body| {
             let entry: Entry = edges
                 .iter()
-                .filter(|(_, label)| {
-                    **label == Label::Body(body) || header.is_loop && **label == Label::Back && body == 0
+                .filter(|(_, way)| {
+                    way.label == Label::Body(body) || header.is_loop && way.label == Label::Back && body == 0
                 })
                 .map(|(edge, _)| *edge)
                 .collect();
             (!entry.is_empty() && header.accounts_for(body, &entry)).then_some(entry)
         })
         .collect();
-    let outside: Entry = edges
+    let outside: Outside = edges
         .iter()
-        .filter(|(_, label)| matches!(label, Label::Outside) || !header.is_loop && **label == Label::Back)
-        .map(|(edge, _)| *edge)
+        .filter(|(_, way)| way.label == Label::Outside || !header.is_loop && way.label == Label::Back)
+        .map(|(edge, way)| (*edge, way.comes_to))
         .collect();
     match copy.source.statements[owner.0 as usize].kind {
-        StatementKind::If => other_side(&header, &mut found, &outside),
+        StatementKind::If => other_side(&header, &mut found, outside),
         StatementKind::Switch | StatementKind::TypeSwitch => silent_cases(&header, &mut found, outside),
         _ => {}
     }
     found
 }
 
+/// Edges that leave the statement, with the first block on each that does anything.
+type Outside = BTreeMap<(BlockIndex, BlockIndex), BlockIndex>;
+
 /// Where one side of an `if` with an else is known, the other edges out of its header enter the other side.
-fn other_side(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], outside: &Entry) {
+fn other_side(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], outside: Outside) {
     let known = match &*found {
         [Some(_), None] => 0,
         [None, Some(_)] => 1,
@@ -101,14 +112,14 @@ fn other_side(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], outside:
     };
     let silent = 1 - known;
     if !outside.is_empty() && header.has_no_code(silent) {
-        found[silent] = Some(outside.clone());
+        found[silent] = Some(outside.into_keys().collect());
     }
 }
 
 /// Cases without an instruction of their own. A branch on a case's line either finds a match or goes on to the next comparison, so
 /// an edge that leaves the statement, to a place to which no other case's branch goes, is the match. What is left when every case
 /// is known is the default.
-fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut outside: Entry) {
+fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut outside: Outside) {
     let copy = header.copy;
     let block = |body: usize| &copy.source.blocks[header.bodies[body].0 as usize];
     let case_of = |from: BlockIndex| {
@@ -121,19 +132,22 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut ou
             continue;
         }
         let targets_of = |wanted: &dyn Fn(Option<usize>) -> bool| -> BTreeSet<BlockIndex> {
-            outside.iter().filter(|(from, _)| wanted(case_of(*from))).map(|(_, to)| *to).collect()
+            outside.iter().filter(|((from, _), _)| wanted(case_of(*from))).map(|(_, comes_to)| *comes_to).collect()
         };
         let shared = targets_of(&|case| case != Some(body));
         let own: Vec<BlockIndex> = targets_of(&|case| case == Some(body)).difference(&shared).copied().collect();
         let [target] = own[..] else { continue };
-        let entry: Entry = outside.iter().filter(|(_, to)| *to == target).copied().collect();
+        let entry: Entry = outside.iter().filter(|(_, at)| **at == target).map(|(edge, _)| *edge).collect();
         // The branch's other side must go on comparing; else the edge may as well be the one for "no match".
         let goes_on = entry.iter().all(|(from, to)| {
             let mut others = copy.compiled.cfg.blocks[*from].succs.iter().filter(|s| *s != to);
-            others.all(|other| header.label(*from, *other) == Label::Header || shared.contains(other))
+            others.all(|other| {
+                let way = header.follow(*from, *other);
+                way.label == Label::Header || shared.contains(&way.comes_to)
+            })
         });
         if goes_on {
-            outside.retain(|edge| !entry.contains(edge));
+            outside.retain(|edge, _| !entry.contains(edge));
             found[body] = Some(entry);
         }
     }
@@ -144,7 +158,7 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut ou
         && !outside.is_empty()
         && (0..found.len()).all(|b| b == default || found[b].is_some())
     {
-        found[default] = Some(outside);
+        found[default] = Some(outside.into_keys().collect());
     }
 }
 
@@ -179,43 +193,59 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
             return None;
         }
         let span = |b: &BlockId| self.copy.source.blocks[b.0 as usize].span.lines();
-        self.bodies.iter().position(|b| span(b).contains(line))
+        // `} else if x {`: the brace of the first body has no code, what follows it has.
+        self.bodies.iter().rposition(|b| span(b).contains(line))
     }
 
     /// Follows an edge to the first instruction that tells where it leads.
-    fn label(&self, from: BlockIndex, to: BlockIndex) -> Label {
-        let compiled = self.copy.compiled;
+    fn follow(&self, from: BlockIndex, to: BlockIndex) -> Way {
+        let cfg = &self.copy.compiled.cfg;
+        let is_empty = |b: BlockIndex| {
+            let block = &cfg.blocks[b];
+            (block.first..block.end).all(|i| matches!(cfg.insns[i].flow, Flow::Jump(_)))
+        };
         let mut seen = BTreeSet::new();
         let mut at = to;
+        let mut comes_to = None;
         while seen.insert(at) {
-            let block = &compiled.cfg.blocks[at];
-            if block.panics {
-                return Label::Nowhere;
+            if !is_empty(at) {
+                comes_to.get_or_insert(at);
             }
-            // A body's instruction in front of a branch of the header ran before the decision, except in a loop, whose body ends there.
-            let decides = self.branches[at] && !self.is_loop;
-            for insn in (block.first..block.end).filter(|i| compiled.is_strong(*i)) {
-                match self.copy.line(insn) {
-                    Some(line) if self.lines.contains(line) => {}
-                    Some(line) => match self.body_on(line) {
-                        Some(body) if !decides => return Label::Body(body),
-                        Some(_) => {}
-                        None => return Label::Outside,
-                    },
-                    None => return Label::Outside,
-                }
+            if let Some(label) = self.told_in(from, at) {
+                return Way { label, comes_to: comes_to.unwrap_or(at) };
             }
-            if self.branches[at] {
-                return if compiled.dominators.dominates(at, from) { Label::Back } else { Label::Header };
-            }
-            match block.succs[..] {
+            match cfg.blocks[at].succs[..] {
                 [next] => at = next,
-                [] => return Label::Nowhere,
+                [] => break,
                 // A branch is an instruction that can be trusted, so it has told already, unless its line is the header's.
-                _ => return Label::Header,
+                _ => return Way { label: Label::Header, comes_to: comes_to.unwrap_or(at) },
             }
         }
-        Label::Nowhere
+        Way { label: Label::Nowhere, comes_to: comes_to.unwrap_or(at) }
+    }
+
+    /// What a block says of an edge from `from` that leads to it.
+    fn told_in(&self, from: BlockIndex, at: BlockIndex) -> Option<Label> {
+        let compiled = self.copy.compiled;
+        let block = &compiled.cfg.blocks[at];
+        if block.panics {
+            return Some(Label::Nowhere);
+        }
+        // A body's instruction in front of a branch of the header ran before the decision, except in a loop, whose body ends there.
+        let decides = self.branches[at] && !self.is_loop;
+        for insn in (block.first..block.end).filter(|i| compiled.is_strong(*i)) {
+            match self.copy.line(insn) {
+                Some(line) if self.lines.contains(line) => {}
+                Some(line) => match self.body_on(line) {
+                    Some(body) if !decides => return Some(Label::Body(body)),
+                    Some(_) => {}
+                    None => return Some(Label::Outside),
+                },
+                None => return Some(Label::Outside),
+            }
+        }
+        let back = || if compiled.dominators.dominates(at, from) { Label::Back } else { Label::Header };
+        self.branches[at].then(back)
     }
 
     /// Blocks that hold instructions of the body, those that ran before the decision left out.

@@ -61,7 +61,9 @@ pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
 fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let own = from_evidence(copy, id, copy.evidence(id));
     let Err(why) = own else { return own };
-    behind(copy, id).or_else(|_| in_front(copy, id)).map_err(|_| why)
+    behind(copy, id)
+        .or_else(|_| in_front(copy, id))
+        .map_err(|other| if why == Unobservable::OptimisedOut { other } else { why })
 }
 
 fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
@@ -166,6 +168,9 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
     }
     let mut found: Vec<Evidence> = Vec::new();
     for (b, block) in compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.prologue && !b.panics) {
+        if !compiled.reachable[b] {
+            continue;
+        }
         let mine = |i: &usize| compiled.is_in(copy.node, *i) && compiled.is_strong(*i);
         if let Some(insn) = (block.first..block.end).find(mine) {
             found.push(Evidence { block: b, insn, solid: false });
