@@ -106,7 +106,7 @@ fn table(rows: &[Row<'_>], style: Style, out: &mut String) -> Result {
     let lines_width = width(&mut cells.iter().map(|(_, lines, _)| lines.len()));
     let function_width = width(&mut cells.iter().map(|(.., function)| function.chars().count()));
     for (row, (state, lines, function)) in rows.iter().zip(&cells) {
-        let reason = row.reason.map(explain).unwrap_or_default();
+        let reason = row.reason.map(|reason| explain(row.state.beside(reason))).unwrap_or_default();
         let state = style.paint(tone(row.state), &format!("{state:<state_width$}")).into_owned();
         let line = format!("  {state}  {lines:<lines_width$}  {function:<function_width$}  {}", printable(&reason));
         writeln!(out, "{}", line.trim_end())?;
@@ -163,7 +163,7 @@ cart.go  1/2 covered
   unobservable  14  Total        speculated: its instructions run whether or not the branch is taken
 
 ctl.go
-  excluded  20    excluded: //go:build windows
+  excluded  20    //go:build windows
 
 in no component: nothing to observe, 1 excluded
 
@@ -179,7 +179,7 @@ ctl.go
 shop 1.1.0, cmd/shopd: 0%, 0 of 2 points covered, 2 not armed, 1 unobservable, 1 excluded
 
 cart.go  0/2 covered
-  not armed     10-11  (*Cart).Add  not-armed: 2 of 2 sites
+  not armed     10-11  (*Cart).Add  2 of 2 sites
 ";
         let mut counts = Counts::none(3, UNIX_EPOCH);
         counts.slots.iter_mut().for_each(|slot| slot.armed = Armed::NotArmed);
