@@ -105,7 +105,8 @@ fn demo_plan() -> ProbePlan {
     let windows = Status::Excluded(Excluded::Excluded, "//go:build windows".into());
     let add = "(*Cart).Add";
     let points = [
-        (1, add, "header", (34, 34), &[34][..], at(0)),
+        (0, "run", "statement", (2, 3), &[2, 3][..], at(7)),
+        (1, add, "header", (34, 34), &[34], at(0)),
         (1, add, "branch", (35, 35), &[], at(1)),
         (1, add, "statement", (37, 38), &[37, 38], at(2)),
         (1, add, "header", (40, 40), &[40], at(3)),
@@ -114,7 +115,6 @@ fn demo_plan() -> ProbePlan {
         (1, "clamp", "header", (51, 51), &[51], at(6)),
         (1, "clamp", "statement", (52, 52), &[52], speculated),
         (3, "home", "statement", (2, 3), &[2, 3], windows),
-        (0, "run", "statement", (2, 3), &[2, 3], at(7)),
     ];
     let points: Vec<_> = (1..)
         .zip(points)
@@ -151,20 +151,20 @@ fn demo_plan() -> ProbePlan {
         granularity: Granularity::Patch,
         precision: 1,
         components: vec![
-            Component { id: 0, name: "cmd/shopctl".into(), points: vec![1, 2, 3, 4, 5, 6, 7, 8, 9] },
+            Component { id: 0, name: "cmd/shopctl".into(), points: (2..=10).collect() },
             Component { id: 1, name: "cmd/shopd".into(), points: (1..=10).collect() },
         ],
         component: Some(1),
         files: vec![
+            file("cmd/shopd/main.go", source(1, run), &[2, 3], &[]),
             file(
                 "internal/cart/cart.go",
                 source(31, CART),
                 &[34, 37, 38, 40, 42, 43, 46, 47, 51, 52],
                 &[31, 32, 39, 53],
             ),
-            file("internal/paths/path_windows.go", source(1, home), &[2, 3], &[]),
-            file("cmd/shopd/main.go", source(1, run), &[2, 3], &[]),
             file("internal/cart/doc.go", source(1, "// Package cart holds what a user buys."), &[], &[1]),
+            file("internal/paths/path_windows.go", source(1, home), &[2, 3], &[]),
         ],
         points,
         sites: (0..8)

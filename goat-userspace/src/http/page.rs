@@ -4,7 +4,7 @@
 //! is escaped; the Content-Security-Policy allows no script but ours, should that ever fail.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt::Write,
     hash::{BuildHasher, Hasher, RandomState},
 };
@@ -162,9 +162,13 @@ fn legend(totals: Totals, out: &mut String) {
 
 /// Every file with a point of this component, or of none, or with nothing to observe.
 fn files(plan: &ProbePlan, report: &Report, items: &[Item], out: &mut String) {
-    let elsewhere: BTreeSet<_> = report.components.iter().flat_map(|c| &c.items).map(|item| &item.file).collect();
+    let elsewhere: HashSet<_> = report.components.iter().flat_map(|c| &c.items).map(|item| &item.file).collect();
+    let mut by_file: HashMap<_, Vec<&Item>> = HashMap::new();
+    for item in items.iter().chain(&report.no_component) {
+        by_file.entry(&item.file).or_default().push(item);
+    }
     for file in &plan.files {
-        let here: Vec<&Item> = items.iter().chain(&report.no_component).filter(|item| item.file == file.path).collect();
+        let here = by_file.remove(&file.path).unwrap_or_default();
         if here.is_empty() && elsewhere.contains(&file.path) {
             continue;
         }

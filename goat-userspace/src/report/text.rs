@@ -1,6 +1,9 @@
 //! The report for people: what did not run, file by file, and why, where no one can tell. What `goat run` and `goat track` print.
 
-use std::fmt::{Result, Write};
+use std::{
+    collections::HashMap,
+    fmt::{Result, Write},
+};
 
 use super::{Item, Report, State, Totals};
 use crate::{
@@ -74,6 +77,7 @@ struct Row<'a> {
 
 fn rows(items: &[Item]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut places = HashMap::new();
     for item in items {
         // How an excluded file is divided does not matter to anyone.
         let function = if item.state == State::Excluded { "" } else { item.function.as_str() };
@@ -81,18 +85,14 @@ fn rows(items: &[Item]) -> Vec<Row<'_>> {
         if item.state == State::Covered && reason.is_none() {
             continue;
         }
-        let same = |row: &&mut Row<'_>| (row.state, row.reason, row.function) == (item.state, reason, function);
-        let row = match rows.iter_mut().find(same) {
-            Some(row) => row,
-            None => {
-                rows.push(Row { state: item.state, reason, function, lines: LineSet::new() });
-                rows.last_mut().expect("it was pushed just now")
-            }
-        };
+        let place = *places.entry((item.state, reason, function)).or_insert_with(|| {
+            rows.push(Row { state: item.state, reason, function, lines: LineSet::new() });
+            rows.len() - 1
+        });
         // A branch has no changed line of its own: its first line stands for it.
         let branch = [LineRange::new(item.line, item.line)];
         let lines = if item.lines.is_empty() { &branch } else { item.lines.runs() };
-        lines.iter().for_each(|&run| row.lines.insert(run));
+        lines.iter().for_each(|&run| rows[place].lines.insert(run));
     }
     rows.sort_by_key(|row| row.lines.runs().first().map(|run| run.first));
     rows

@@ -109,6 +109,7 @@
 
   async function poll() {
     const stale = byId("stale");
+    const asked = performance.now();
     try {
       await refresh();
       stale.hidden = true;
@@ -116,7 +117,9 @@
       stale.textContent = `No answer from goat since ${answered.toLocaleTimeString()}: what is below may be old.`;
       stale.hidden = false;
     }
-    setTimeout(poll, document.hidden ? 5_000 : 1_000);
+    // A report that takes long to make or to show is asked for less often.
+    const took = performance.now() - asked;
+    setTimeout(poll, Math.max(document.hidden ? 5_000 : 1_000, 4 * took));
   }
   setTimeout(poll, 1_000);
 })();
