@@ -1,5 +1,7 @@
 //! The server on a real socket.
 
+#![expect(clippy::unwrap_used, reason = "a test may; clippy does not know the helpers of a test for one")]
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},

@@ -1,5 +1,7 @@
 //! What reads the original's answers can read ours: recorded requests, replayed on a plan with the recorded points and counts.
 
+#![expect(clippy::unwrap_used, reason = "a test may; clippy does not know the helpers of a test for one")]
+
 use std::{collections::BTreeMap, sync::Arc, time::UNIX_EPOCH};
 
 use goat::{
