@@ -1,6 +1,7 @@
 //! What is observed of a change: by hand in tables, against the original's recorded points, and as properties.
 
 mod original;
+mod paths;
 mod properties;
 mod tables;
 
