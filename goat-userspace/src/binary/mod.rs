@@ -9,6 +9,8 @@ mod object;
 mod pclntab;
 mod stats;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path,
