@@ -67,14 +67,17 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
-        let image = object::Image::open(path)?;
+        Self::new(object::Image::open(path)?, lines)
+    }
+
+    fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
         let identity = identity::read(&image)?;
         let symbols = image.symbols();
         let tables = match lines {
             LineSource::Auto | LineSource::Dwarf => dwarf::Tables::new(&image).map(Tables::Dwarf),
             LineSource::Pclntab => None,
         };
-        let tables = tables.ok_or_else(|| Error::NoDwarf { path: path.into() })?;
+        let tables = tables.ok_or_else(|| Error::NoDwarf { path: image.path().into() })?;
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }
 

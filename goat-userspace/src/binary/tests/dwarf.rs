@@ -1,6 +1,6 @@
 //! Rows and inlined calls from DWARF against `go tool objdump`, the compiler's diagnostics, binutils and the Go runtime.
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path, process::Command};
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use super::go_build::{Build, output};
 use crate::{
@@ -241,31 +241,31 @@ fn inlined_calls_are_the_frames_that_binutils_sees() {
         let Some(path) = build.binary() else { continue };
         let (binary, files) = open(&path);
         let functions = shop(&binary, &files);
-        let mut addresses = Vec::new();
-        let mut ours = String::new();
+        let (mut addresses, mut ours) = (Vec::new(), Vec::new());
         for function in functions.iter().filter(|f| f.name.starts_with("main.") || f.name.contains("/cart.")) {
             for row in &function.rows {
-                addresses.push(format!("{}", row.addr));
-                let _ = writeln!(ours, "{}", frames(function, &files, row.addr).join("\n"));
+                let mut frames = frames(function, &files, row.addr);
+                // It names the innermost frame after the function around it where an inlined body's rows begin.
+                frames[0] = frames[0].split_once(' ').unwrap().1.to_owned();
+                addresses.push(row.addr.to_string());
+                ours.push(frames);
             }
         }
-        let Some(text) = output(Command::new("addr2line").args(["-if", "-e"]).arg(&path).args(&addresses)) else {
-            return;
-        };
-        let theirs: Vec<String> = text
-            .lines()
-            .collect::<Vec<_>>()
-            .chunks(2)
-            .map(|frame| format!("{} {}", frame[0], frame[1].split(" (discriminator").next().unwrap()))
-            .collect();
-        similar(build, &ours.lines().collect::<Vec<_>>(), &theirs);
+        let addr2line = ["-aif", "-e"];
+        let Some(text) = output(Command::new("addr2line").args(addr2line).arg(&path).args(&addresses)) else { return };
+        // An address, then a function and a place for each frame.
+        let mut theirs: Vec<Vec<String>> = Vec::new();
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if line.starts_with("0x") {
+                theirs.push(Vec::new());
+                continue;
+            }
+            let place = lines.next().unwrap().split(" (discriminator").next().unwrap();
+            let frames = theirs.last_mut().unwrap();
+            frames.push(if frames.is_empty() { place.to_owned() } else { format!("{line} {place}") });
+        }
+        assert!(ours == theirs, "{build:?}: {:?}", ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs));
+        assert!(ours.len() > 100, "{build:?}: {} addresses", ours.len());
     }
-}
-
-fn similar(build: Build, ours: &[&str], theirs: &[String]) {
-    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        assert_eq!(ours, theirs, "{build:?}: frame {i}");
-    }
-    assert_eq!(ours.len(), theirs.len());
-    assert!(ours.len() > 100, "{build:?}: {} frames", ours.len());
 }

@@ -17,6 +17,7 @@ pub(super) enum Build {
     Trimpath,
     Pie,
     Uncompressed,
+    Go121Uncompressed,
     /// Without DWARF and symbols.
     Stripped,
     Arm64,
@@ -40,6 +41,7 @@ impl Build {
             Self::Trimpath => go.arg("-trimpath"),
             Self::Pie => go.arg("-buildmode=pie"),
             Self::Uncompressed => go.args(["-ldflags=-compressdwarf=false -X \"main.version=a b\""]),
+            Self::Go121Uncompressed => go.env("GOTOOLCHAIN", "go1.21.13").arg("-ldflags=-compressdwarf=false"),
             Self::Stripped => go.args(["-ldflags=-s -w"]),
             Self::Arm64 => go.env("GOARCH", "arm64"),
             Self::Cgo => go.arg("-tags=withc"),
