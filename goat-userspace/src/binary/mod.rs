@@ -9,6 +9,8 @@ mod object;
 mod pclntab;
 mod stats;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path,
@@ -66,7 +68,10 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
-        let image = object::Image::open(path)?;
+        Self::new(object::Image::open(path)?, lines)
+    }
+
+    fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
         let identity = identity::read(&image)?;
         let symbols = Some(image.symbols()).filter(|symbols| !symbols.is_empty());
         let symbols = match symbols {
@@ -79,7 +84,7 @@ impl Binary {
         };
         let tables = match (dwarf, lines) {
             (Some(dwarf), _) => dwarf,
-            (None, LineSource::Dwarf) => return Err(Error::NoDwarf { path: path.into() }),
+            (None, LineSource::Dwarf) => return Err(Error::NoDwarf { path: image.path().into() }),
             (None, _) => Tables::Pclntab(pclntab::open(&image)?),
         };
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })

@@ -206,6 +206,12 @@ impl Image {
         Some(Section { addr: entry.addr, data })
     }
 
+    /// Where in the file the bytes of section `name` are.
+    #[cfg(test)]
+    pub(super) fn section_bytes(&self, name: &str) -> Option<Range<usize>> {
+        self.entry(name).map(|entry| entry.file.clone())
+    }
+
     fn entry(&self, name: &str) -> Option<&SectionEntry> {
         let named = |name: &str| self.sections.iter().find(|s| &*s.name == name && !s.file.is_empty());
         named(name).or_else(|| named(&format!(".z{}", name.strip_prefix('.')?)))
