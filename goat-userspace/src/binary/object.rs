@@ -189,17 +189,26 @@ impl Image {
         self.is_pie
     }
 
+    /// Whether [`Image::section`] has something to read for `name`, broken or not.
+    pub(super) fn has_section(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
     /// The section called `name`, decompressed; `.debug_x` is found under its old compressed name `.zdebug_x`, too.
     /// `None` if the file has no such section, no bytes of it, or broken ones.
     pub(super) fn section(&self, name: &str) -> Option<Section<'_>> {
-        let named = |name: &str| self.sections.iter().find(|s| &*s.name == name);
-        let entry = named(name).or_else(|| named(&format!(".z{}", name.strip_prefix('.')?)))?;
-        let stored = self.bytes.get(entry.file.clone()).filter(|bytes| !bytes.is_empty())?;
+        let entry = self.entry(name)?;
+        let stored = self.bytes.get(entry.file.clone())?;
         let data = match &entry.compression {
             None => stored,
             Some(compression) => entry.decompressed.get_or_init(|| decompress(name, stored, compression)).as_deref()?,
         };
         Some(Section { addr: entry.addr, data })
+    }
+
+    fn entry(&self, name: &str) -> Option<&SectionEntry> {
+        let named = |name: &str| self.sections.iter().find(|s| &*s.name == name && !s.file.is_empty());
+        named(name).or_else(|| named(&format!(".z{}", name.strip_prefix('.')?)))
     }
 
     /// The loadable segments, in the file's order.
