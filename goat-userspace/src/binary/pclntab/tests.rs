@@ -276,7 +276,7 @@ fn damaged_tables_neither_panic_nor_run_away() {
             (seed % below as u64) as usize
         };
         let (mut opened, mut skipped, mut fewer) = (0, 0, 0);
-        for round in 0..1400 {
+        for round in 0..420 {
             let mut bytes = bytes.clone();
             let part = &parts[round % parts.len()];
             // One byte where each counts, many elsewhere.
@@ -295,6 +295,6 @@ fn damaged_tables_neither_panic_nor_run_away() {
             assert!(functions.len() <= whole);
         }
         // The flips did reach the decoder.
-        assert!(opened > 500 && skipped > 1000 && fewer > 200, "{opened} {skipped} {fewer}");
+        assert!(opened > 150 && skipped > 300 && fewer > 60, "{opened} {skipped} {fewer}");
     });
 }
