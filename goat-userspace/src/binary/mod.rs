@@ -73,20 +73,18 @@ impl Binary {
 
     fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
         let identity = identity::read(&image)?;
-        let symbols = Some(image.symbols()).filter(|symbols| !symbols.is_empty());
-        let symbols = match symbols {
-            Some(symbols) => symbols,
-            None => pclntab::open(&image)?.symbols(&image),
+        let dwarf = || dwarf::Tables::new(&image).map(Tables::Dwarf);
+        let tables = match lines {
+            LineSource::Auto => dwarf().map_or_else(|| pclntab::open(&image).map(Tables::Pclntab), Ok)?,
+            LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: image.path().into() })?,
+            LineSource::Pclntab => Tables::Pclntab(pclntab::open(&image)?),
         };
-        let dwarf = match lines {
-            LineSource::Auto | LineSource::Dwarf => dwarf::Tables::new(&image).map(Tables::Dwarf),
-            LineSource::Pclntab => None,
-        };
-        let tables = match (dwarf, lines) {
-            (Some(dwarf), _) => dwarf,
-            (None, LineSource::Dwarf) => return Err(Error::NoDwarf { path: image.path().into() }),
-            (None, _) => Tables::Pclntab(pclntab::open(&image)?),
-        };
+        let mut symbols = image.symbols();
+        if symbols.is_empty()
+            && let Tables::Pclntab(tables) = &tables
+        {
+            symbols = tables.symbols(&image);
+        }
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }
 
@@ -120,10 +118,7 @@ impl Binary {
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
         let (functions, stats) = match &self.tables {
             Tables::Dwarf(tables) => tables.functions(&self.image, files),
-            Tables::Pclntab(tables) => {
-                let decoded = tables.functions(&self.image, files);
-                (decoded.functions, Stats { functions_broken: decoded.skipped, ..Stats::default() })
-            }
+            Tables::Pclntab(tables) => tables.functions(&self.image, files),
         };
         tracing::debug!(?stats, found = functions.len(), "functions read");
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;

@@ -2,7 +2,7 @@
 
 use super::{
     super::{FileId, Function, Row},
-    inlined,
+    inlined::{self, Places},
     raw::{BadTable, PcTabOff, PcValue},
     view::View,
 };
@@ -14,7 +14,8 @@ pub(super) struct Scratch {
     files: Vec<PcValue>,
     rows: Vec<Row>,
     /// The innermost inlined call by pc; -1 for the function's own code.
-    pub calls: Vec<PcValue>,
+    calls: Vec<PcValue>,
+    places: Places,
 }
 
 /// Decodes function `i` if it has a row in one of the files of `wanted` (by [`FileId`]).
@@ -105,7 +106,7 @@ pub(super) fn decode(
 
     let inlined = match func.inl_tree {
         Some(tree) if func.inl_index.is_some() => {
-            inlined::decode(view, &func, tree, low, &scratch.rows, &scratch.calls)?
+            inlined::decode(view, &func, tree, low, &scratch.rows, &scratch.calls, &mut scratch.places)?
         }
         _ => Box::default(),
     };

@@ -15,7 +15,7 @@ use self::{
     raw::Tables,
     view::{CuTab, View},
 };
-use super::{Error, FileId, FileTable, Function, object::Image, symbols::Symbols};
+use super::{Error, FileId, FileTable, Function, Stats, object::Image, symbols::Symbols};
 use crate::addr::{AddrRange, VirtAddr};
 
 /// The most bytes that the result of one [`Pclntab::functions`] may take: many times what all of a large binary does, but a
@@ -30,15 +30,6 @@ pub(super) struct Pclntab {
     gofunc: Option<VirtAddr>,
     files: FileTable,
     cutab: CuTab,
-}
-
-/// Functions that could be decoded.
-#[derive(Debug, Default)]
-pub(super) struct Decoded {
-    /// Sorted by address.
-    pub functions: Vec<Function>,
-    /// How many had to be left out because their tables are damaged.
-    pub skipped: usize,
 }
 
 /// Finds the pclntab of a Go binary.
@@ -59,8 +50,8 @@ impl Pclntab {
         &self.files
     }
 
-    /// Every function with a row in one of `wanted`.
-    pub(super) fn functions(&self, image: &Image, wanted: &[FileId]) -> Decoded {
+    /// Every function with a row in one of `wanted`, sorted by address.
+    pub(super) fn functions(&self, image: &Image, wanted: &[FileId]) -> (Vec<Function>, Stats) {
         let mut is_wanted = vec![false; self.files.names.len()];
         for file in wanted {
             if let Some(slot) = is_wanted.get_mut(file.0 as usize) {
@@ -70,13 +61,14 @@ impl Pclntab {
         let view = self.view(image);
         let units = self.cutab.units_naming(&is_wanted);
         let mut scratch = Scratch::default();
-        let mut decoded = Decoded::default();
+        let mut functions = Vec::new();
+        let mut stats = Stats::default();
         let mut size = 0;
         // Functions of a unit mostly stand together.
         let mut last = (u32::MAX, false);
         for i in 0..view.tables.header.nfunc {
             let Some(cu) = view.tables.cu(i) else {
-                decoded.skipped += 1;
+                stats.functions_broken += 1;
                 continue;
             };
             if cu != last.0 {
@@ -85,16 +77,17 @@ impl Pclntab {
             if !last.1 {
                 continue;
             }
+            stats.functions_read += 1;
             match function::decode(&view, i, &is_wanted, &mut scratch) {
                 Ok(Some(function)) if size + bytes_of(&function) <= MAX_RESULT_BYTES => {
                     size += bytes_of(&function);
-                    decoded.functions.push(function);
+                    functions.push(function);
                 }
                 Ok(None) => {}
-                Ok(Some(_)) | Err(_) => decoded.skipped += 1,
+                Ok(Some(_)) | Err(_) => stats.functions_broken += 1,
             }
         }
-        decoded
+        (functions, stats)
     }
 
     /// Every function's name and code, up to the next function.

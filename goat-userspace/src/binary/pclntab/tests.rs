@@ -68,9 +68,9 @@ fn each_build(builds: &[Build], check: impl Fn(Build, &Path, &Image, &Pclntab)) 
 
 fn all(pclntab: &Pclntab, image: &Image) -> Vec<Function> {
     let files: Vec<FileId> = (0..pclntab.files.names.len() as u32).map(FileId).collect();
-    let decoded = pclntab.functions(image, &files);
-    assert_eq!(decoded.skipped, 0);
-    decoded.functions
+    let (functions, stats) = pclntab.functions(image, &files);
+    assert_eq!(stats.functions_broken, 0);
+    functions
 }
 
 const HERE: Build = Build { toolchain: "local", arch: "amd64", cgo: false, args: &[] };
@@ -194,11 +194,11 @@ fn the_functions_of_a_file_are_those_with_a_row_in_it() {
         {
             let file = FileId(file as u32);
             let expected = everything.iter().filter(|f| f.rows.iter().any(|row| row.file == file));
-            let found = pclntab.functions(image, &[file]);
-            assert!(found.functions.iter().eq(expected), "{name}");
+            let (found, _) = pclntab.functions(image, &[file]);
+            assert!(found.iter().eq(expected), "{name}");
         }
-        assert_eq!(pclntab.functions(image, &[]).functions, []);
-        assert_eq!(pclntab.functions(image, &[FileId(u32::MAX)]).functions, []);
+        assert_eq!(pclntab.functions(image, &[]).0, []);
+        assert_eq!(pclntab.functions(image, &[FileId(u32::MAX)]).0, []);
     });
 }
 
@@ -276,7 +276,7 @@ fn damaged_tables_neither_panic_nor_run_away() {
             (seed % below as u64) as usize
         };
         let (mut opened, mut skipped, mut fewer) = (0, 0, 0);
-        for round in 0..1400 {
+        for round in 0..420 {
             let mut bytes = bytes.clone();
             let part = &parts[round % parts.len()];
             // One byte where each counts, many elsewhere.
@@ -287,14 +287,14 @@ fn damaged_tables_neither_panic_nor_run_away() {
             let Ok(image) = Image::parse(path, bytes) else { continue };
             let Ok(pclntab) = open(&image) else { continue };
             let files: Vec<FileId> = (0..pclntab.files.names.len() as u32).map(FileId).collect();
-            let decoded = pclntab.functions(&image, &files);
+            let (functions, stats) = pclntab.functions(&image, &files);
             pclntab.symbols(&image);
             opened += 1;
-            skipped += decoded.skipped;
-            fewer += usize::from(decoded.functions.len() < whole);
-            assert!(decoded.functions.len() <= whole);
+            skipped += stats.functions_broken;
+            fewer += usize::from(functions.len() < whole);
+            assert!(functions.len() <= whole);
         }
         // The flips did reach the decoder.
-        assert!(opened > 500 && skipped > 1000 && fewer > 200, "{opened} {skipped} {fewer}");
+        assert!(opened > 150 && skipped > 300 && fewer > 60, "{opened} {skipped} {fewer}");
     });
 }

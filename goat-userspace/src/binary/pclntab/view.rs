@@ -73,7 +73,7 @@ impl CuTab {
         }
         units.sort_unstable();
         units.dedup();
-        (FileTable { names: names.into() }, Self { files, units: units.into() })
+        (FileTable { names }, Self { files, units: units.into() })
     }
 
     /// File `index` of the unit at `cu`.

@@ -32,7 +32,7 @@ impl<'a> PcValues<'a> {
     ///
     /// Each value holds for some code, and the code is at most `limit` bytes: so a table has no more than `limit` values,
     /// whatever its bytes are. A linker lets many functions share one table, so its own length would be no bound.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self) -> Result<Option<PcValue>, BadTable> {
         let (delta, n) = uvarint(self.bytes).ok_or(BadTable)?;
         if delta == 0 && self.pc != 0 {

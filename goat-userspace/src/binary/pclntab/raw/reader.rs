@@ -13,16 +13,19 @@ pub(in super::super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// A base-128 varint of at most 32 bits at the start of `bytes`, and its length.
+#[inline(always)]
 pub(super) fn uvarint(bytes: &[u8]) -> Option<(u32, usize)> {
     // Seven in ten are one byte (runtime/symtab.go, step).
-    let &first = bytes.first()?;
-    if first < 0x80 {
-        return Some((u32::from(first), 1));
+    match bytes.first() {
+        Some(&byte) if byte < 0x80 => Some((u32::from(byte), 1)),
+        _ => long_uvarint(bytes),
     }
-    let mut value = u32::from(first & 0x7f);
-    for (i, &byte) in bytes.iter().enumerate().take(MAX_VARINT_32).skip(1) {
-        let bits = u32::from(byte & 0x7f);
-        value |= bits.checked_shl(7 * u32::try_from(i).ok()?)?;
+}
+
+fn long_uvarint(bytes: &[u8]) -> Option<(u32, usize)> {
+    let mut value = 0;
+    for (i, &byte) in bytes.iter().enumerate().take(MAX_VARINT_32) {
+        value |= u32::from(byte & 0x7f) << (7 * i);
         if byte < 0x80 {
             return Some((value, i + 1));
         }
