@@ -12,6 +12,7 @@ pub mod kernel;
 pub mod original;
 pub mod plan;
 pub mod process;
+pub mod program;
 pub mod shop;
 pub mod text;
 pub mod tool;
