@@ -34,8 +34,13 @@ pub struct Outcome {
 impl Process {
     /// Starts `command` without input.
     pub fn start(command: &mut Command) -> Result<Self> {
+        Self::start_with_input(command, Stdio::null())
+    }
+
+    /// Starts `command` with `input` as its standard input.
+    pub fn start_with_input(command: &mut Command, input: impl Into<Stdio>) -> Result<Self> {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)

@@ -1,6 +1,9 @@
 //! A probed program does what it does without probes: the same output, the same complaints, the same end.
 
-use std::process::Command;
+use std::{
+    fs::{self, File},
+    process::Command,
+};
 
 use anyhow::{Result, ensure};
 use goat_tests::{goat, kernel, process::Process, program};
@@ -52,17 +55,22 @@ fn standard_input_is_the_programs() -> Result<()> {
 /// as a shell has it.
 fn check(ending: &str, code: i32) -> Result<()> {
     let program = program::make("endings", MARKER)?;
-    let bare = Process::run(Command::new(&program.binary).args([ending, "-x", "--", "two words"]))?;
+    let dir = tempfile::tempdir()?;
+    let input = dir.path().join("input");
+    fs::write(&input, "word\n")?;
+    let start = |command: &mut Command| {
+        Process::start_with_input(command.args([ending, "-x", "--", "two words"]), File::open(&input)?)?.wait()
+    };
+    let bare = start(&mut Command::new(&program.binary))?;
     assert_eq!(bare.code(), code, "{bare:?}");
     if kernel::is_missing() {
         return Ok(());
     }
-    let dir = tempfile::tempdir()?;
     let plan = program.plan_args().write(dir.path())?;
     let report = dir.path().join("report.json");
     let mut run = goat::command()?;
     run.arg("run").arg("--plan").arg(&plan).arg("--report").arg(&report).arg("--").arg(&program.binary);
-    let probed = Process::run(run.args([ending, "-x", "--", "two words"]))?;
+    let probed = start(&mut run)?;
 
     assert_eq!(probed.stdout, bare.stdout);
     assert_eq!(probed.code(), bare.code(), "{probed:?}");
