@@ -98,16 +98,21 @@ impl Point {
         }
     }
 
-    /// Ours at the same statement, out of `items`. Where several enclose it, the one that begins at it; then the
-    /// smallest, a statement before the branch that holds it.
+    /// Ours at the same statement, out of `items`: one that begins there, else the smallest that holds it.
     pub fn find<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Option<&'a Item> {
+        // On one line, the header of `if c { return }` is the statement that the original's point stands before.
+        let rank = |kind: &str| match kind {
+            "header" => 0,
+            "branch" => 2,
+            _ => 1,
+        };
         items
             .into_iter()
             .filter(|item| item.file == self.file && self.is_in(&item.function))
             .filter(|item| item.line <= self.before_line && self.before_line <= item.end_line)
             // That a header was reached says nothing about the body that the original's point is in.
             .filter(|item| item.kind != "header" || item.line == self.before_line)
-            .min_by_key(|item| (item.line != self.before_line, item.end_line - item.line, item.kind == "branch"))
+            .min_by_key(|item| (item.line != self.before_line, item.end_line - item.line, rank(&item.kind)))
     }
 }
 
@@ -139,6 +144,42 @@ mod tests {
             assert_eq!(without, ["internal/legacy/legacy.go"]);
             assert_eq!(recorded.counts.len() + without.len(), points.len());
         }
+    }
+
+    #[test]
+    fn a_point_is_found_at_its_statement() {
+        let item = |id, kind: &str, line, end_line| Item {
+            id,
+            name: String::new(),
+            count: 0,
+            file: "a.go".to_owned(),
+            line,
+            end_line,
+            lines: Vec::new(),
+            function: "F".to_owned(),
+            kind: kind.to_owned(),
+            state: String::new(),
+            reason: None,
+        };
+        let items = [
+            item(1, "statement", 3, 3),
+            item(2, "header", 4, 4),
+            item(3, "branch", 4, 8),
+            item(4, "statement", 7, 7),
+            item(5, "branch", 9, 9),
+            item(6, "statement", 9, 9),
+            item(7, "header", 9, 9),
+        ];
+        let check = |before_line, expected| {
+            let point = Point { id: 1, file: "a.go".to_owned(), before_line, func: "F".to_owned(), closure: false };
+            assert_eq!(point.find(&items).map(|item| item.id), expected, "{before_line}");
+        };
+        check(3, Some(1));
+        check(4, Some(2));
+        check(5, Some(3));
+        check(7, Some(4));
+        check(9, Some(7));
+        check(10, None);
     }
 
     #[test]
