@@ -61,11 +61,6 @@ impl Process {
         self.child.id()
     }
 
-    /// What it has written to standard error so far.
-    pub fn stderr(&self) -> String {
-        self.stderr.so_far()
-    }
-
     /// Whether it still runs.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())

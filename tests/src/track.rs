@@ -9,6 +9,7 @@ use crate::plan::Point;
 
 /// The answer.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Track {
     /// `appName`.
     pub name: String,
@@ -16,6 +17,9 @@ pub struct Track {
     pub version: String,
     /// By component.
     pub results: Vec<Component>,
+    /// Points that are in no component.
+    #[serde(default)]
+    pub no_component: Vec<Item>,
 }
 
 /// One component's share.
@@ -101,7 +105,7 @@ impl Track {
     /// Every point, by id. A point that several components share must say the same in each.
     pub fn items(&self) -> Result<BTreeMap<u32, &Item>> {
         let mut items = BTreeMap::new();
-        for item in self.results.iter().flat_map(|component| &component.metrics.items) {
+        for item in self.results.iter().flat_map(|component| &component.metrics.items).chain(&self.no_component) {
             let first = *items.entry(item.id).or_insert(item);
             let same = (first.count, &first.state, &first.file, first.line)
                 == (item.count, &item.state, &item.file, item.line);
