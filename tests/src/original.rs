@@ -1,4 +1,4 @@
-//! What the original tool recorded on the shop: `fixtures/original`, whose README says where it comes from.
+//! What the original tool recorded on the shop: points.json and counts.json in `fixtures/original`; counts.md says where they come from.
 
 use std::{collections::BTreeMap, fs};
 
@@ -76,7 +76,7 @@ pub struct Component {
 
 /// The recorded traffic and answers.
 pub fn wire() -> Result<Wire> {
-    read("wire.json")
+    read("counts.json")
 }
 
 /// The points at `granularity` and `precision`, by id.
