@@ -1,13 +1,23 @@
 //! The answer over HTTP: `/track`, `/metrics`, `/healthz`, `/readyz`, and a page for people.
 
+mod accept;
+mod error;
+mod health;
+mod metrics;
+mod page;
 mod serve;
+mod track;
 
 use std::sync::Arc;
 
-pub use serve::{bind, serve};
+use axum::{
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::any,
+};
 
-/// (to come)
-pub type Error = std::io::Error;
+pub use error::Error;
+pub use serve::{bind, serve};
 
 use crate::{plan::ProbePlan, report::Report};
 
@@ -21,8 +31,53 @@ pub trait Source: Send + Sync + 'static {
     fn plan(&self) -> &ProbePlan;
 }
 
+/// What every route answers from.
+#[derive(Clone)]
+struct App {
+    source: Arc<dyn Source>,
+    /// `GOAT_CURRENT_COMPONENT`.
+    component: Option<Arc<str>>,
+}
+
 /// The routes, answering from `source`. `component` is `GOAT_CURRENT_COMPONENT`: `/metrics` shows only that one.
+///
+/// As in the original, the method does not matter, and what has no route is 404.
 pub fn router(source: Arc<dyn Source>, component: Option<String>) -> axum::Router {
-    let _ = (source, component);
     axum::Router::new()
+        .route("/", any(root))
+        .route("/track", any(track::answer))
+        .route("/metrics", any(metrics::answer))
+        .route("/healthz", any(health::alive))
+        .route("/readyz", any(health::ready))
+        .fallback(not_found)
+        .with_state(App { source, component: component.map(Into::into) })
+}
+
+/// People who type the address want the page; the original has nothing here.
+async fn root(headers: HeaderMap) -> Response {
+    if accept::prefers_html(&headers) { Redirect::temporary("/track").into_response() } else { not_found().await }
+}
+
+/// As Go's `http.NotFound` says it.
+async fn not_found() -> Response {
+    plain(StatusCode::NOT_FOUND, "404 page not found\n".into())
+}
+
+/// As the original says it, but with the status that it meant.
+fn invalid_component() -> Response {
+    plain(StatusCode::BAD_REQUEST, "invalid component\n".into())
+}
+
+/// Text that nothing should take for anything else, nor keep: the next answer is another.
+fn plain(status: StatusCode, text: String) -> Response {
+    content(status, "text/plain; charset=utf-8", text)
+}
+
+fn content(status: StatusCode, kind: &'static str, text: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, text).into_response()
 }

@@ -254,9 +254,9 @@ mod tests {
         check(&[&good[..], b"x"].concat(), "checksum");
         check(&with(&good, 8, &2u32.to_le_bytes()), "format 2, this goat reads 1");
         check(&with(&good, good.len() - 1, &[good[good.len() - 1] ^ 1]), "checksum");
-        check(&resealed(with(&good, 16, &u64::MAX.to_le_bytes())), "more than the 536870912");
-        check(&resealed(with(&good, 16, &1u64.to_le_bytes())), "2 bytes, not 1 as it says");
-        check(&resealed(with(&good, 32, b"junk")), "can't be decoded");
+        check(&resealed(&with(&good, 16, &u64::MAX.to_le_bytes())), "more than the 536870912");
+        check(&resealed(&with(&good, 16, &1u64.to_le_bytes())), "2 bytes, not 1 as it says");
+        check(&resealed(&with(&good, 32, b"junk")), "can't be decoded");
         let mut plain = postcard::to_stdvec(&sample::plan()).unwrap();
         plain.push(0);
         check(&pack(&plain).unwrap(), "1 bytes too many");
@@ -273,9 +273,9 @@ mod tests {
         bytes
     }
 
-    fn resealed(bytes: Vec<u8>) -> Vec<u8> {
+    fn resealed(bytes: &[u8]) -> Vec<u8> {
         let crc = crc32fast::hash(&bytes[16..]);
-        with(&bytes, 12, &crc.to_le_bytes())
+        with(bytes, 12, &crc.to_le_bytes())
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
             let mut bytes = [&MAGIC[..], &VERSION.to_le_bytes(), &[0; 4], &claimed.to_le_bytes()].concat();
             bytes.extend((packed.len() as u64).to_le_bytes());
             bytes.extend(&packed);
-            let message = decode(&resealed(bytes)).unwrap_err().to_string();
+            let message = decode(&resealed(&bytes)).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

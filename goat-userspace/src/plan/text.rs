@@ -13,9 +13,14 @@ pub fn text(plan: &ProbePlan, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String fails at nothing.
     let _ = summary(plan, style, &mut out);
-    for (index, file) in plan.files.iter().enumerate() {
-        let points = plan.points.iter().filter(|point| point.file as usize == index);
-        let _ = section(plan, file, points, style, &mut out);
+    let mut points: Vec<Vec<&Point>> = vec![Vec::new(); plan.files.len()];
+    for point in &plan.points {
+        if let Some(points) = points.get_mut(point.file as usize) {
+            points.push(point);
+        }
+    }
+    for (file, points) in plan.files.iter().zip(points) {
+        let _ = section(plan, file, &points, style, &mut out);
     }
     out
 }
@@ -61,25 +66,25 @@ enum Said<'a> {
 fn section<'a>(
     plan: &'a ProbePlan,
     file: &'a PlanFile,
-    points: impl Iterator<Item = &'a Point>,
+    points: &[&'a Point],
     style: Style,
     out: &mut String,
 ) -> std::fmt::Result {
-    let mut rest: LineSet = file.no_code.clone();
+    let mut answered: LineSet = file.no_code.clone();
     let mut rows: Vec<Row<'_>> = Vec::new();
     for run in file.no_code.runs() {
         let lines: LineSet = (run.first..=run.last).collect();
         rows.push(Row { first: run.first, lines: lines.to_string(), said: Said::NoCode });
     }
-    for point in points {
+    for &point in points {
         for run in point.lines.runs() {
-            rest.insert(*run);
+            answered.insert(*run);
         }
         let first = point.lines.runs().first().map_or(point.span.first, |run| run.first);
         let lines = if point.lines.is_empty() { point.span.first.to_string() } else { point.lines.to_string() };
         rows.push(Row { first, lines, said: Said::Point(point) });
     }
-    let unassigned: LineSet = file.changed.iter().filter(|&line| !rest.contains(line)).collect();
+    let unassigned: LineSet = file.changed.iter().filter(|&line| !answered.contains(line)).collect();
     if let Some(run) = unassigned.runs().first() {
         rows.push(Row { first: run.first, lines: unassigned.to_string(), said: Said::Unassigned });
     }

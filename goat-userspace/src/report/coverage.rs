@@ -111,6 +111,15 @@ impl State {
             Self::NotArmed => "not-armed",
         }
     }
+
+    /// `reason` as it is said beside the state's word: without its own word where that is the same, `//go:build windows`.
+    pub fn beside(self, reason: &str) -> &str {
+        match reason.strip_prefix(self.as_str()) {
+            Some("") => "",
+            Some(rest) => rest.strip_prefix(": ").unwrap_or(reason),
+            None => reason,
+        }
+    }
 }
 
 impl Totals {
@@ -356,6 +365,20 @@ mod tests {
         assert_eq!(own.totals.rate(), 50);
         assert_eq!(own.reasons(), BTreeMap::from([("excluded", 1), ("not-armed", 1), ("speculated", 1)]));
         assert_eq!(State::ALL.map(|state| own.totals.in_state(state)).iter().sum::<usize>(), own.items.len());
+    }
+
+    #[test]
+    fn a_state_is_not_said_twice() {
+        for (state, reason, expected) in [
+            (State::Excluded, "excluded: //go:build windows", "//go:build windows"),
+            (State::Excluded, "excluded", ""),
+            (State::Excluded, "other-component: cmd/a", "other-component: cmd/a"),
+            (State::NotArmed, "not-armed: 2 of 2 sites", "2 of 2 sites"),
+            (State::NotExecuted, "not-armed: 1 of 2 sites", "not-armed: 1 of 2 sites"),
+            (State::Excluded, "excludedness", "excludedness"),
+        ] {
+            assert_eq!(state.beside(reason), expected);
+        }
     }
 
     #[test]

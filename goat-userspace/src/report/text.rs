@@ -1,6 +1,9 @@
 //! The report for people: what did not run, file by file, and why, where no one can tell. What `goat run` and `goat track` print.
 
-use std::fmt::{Result, Write};
+use std::{
+    collections::HashMap,
+    fmt::{Result, Write},
+};
 
 use super::{Item, Report, State, Totals};
 use crate::{
@@ -74,6 +77,7 @@ struct Row<'a> {
 
 fn rows(items: &[Item]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
+    let mut places = HashMap::new();
     for item in items {
         // How an excluded file is divided does not matter to anyone.
         let function = if item.state == State::Excluded { "" } else { item.function.as_str() };
@@ -81,18 +85,14 @@ fn rows(items: &[Item]) -> Vec<Row<'_>> {
         if item.state == State::Covered && reason.is_none() {
             continue;
         }
-        let same = |row: &&mut Row<'_>| (row.state, row.reason, row.function) == (item.state, reason, function);
-        let row = match rows.iter_mut().find(same) {
-            Some(row) => row,
-            None => {
-                rows.push(Row { state: item.state, reason, function, lines: LineSet::new() });
-                rows.last_mut().expect("it was pushed just now")
-            }
-        };
+        let place = *places.entry((item.state, reason, function)).or_insert_with(|| {
+            rows.push(Row { state: item.state, reason, function, lines: LineSet::new() });
+            rows.len() - 1
+        });
         // A branch has no changed line of its own: its first line stands for it.
         let branch = [LineRange::new(item.line, item.line)];
         let lines = if item.lines.is_empty() { &branch } else { item.lines.runs() };
-        lines.iter().for_each(|&run| row.lines.insert(run));
+        lines.iter().for_each(|&run| rows[place].lines.insert(run));
     }
     rows.sort_by_key(|row| row.lines.runs().first().map(|run| run.first));
     rows
@@ -106,7 +106,7 @@ fn table(rows: &[Row<'_>], style: Style, out: &mut String) -> Result {
     let lines_width = width(&mut cells.iter().map(|(_, lines, _)| lines.len()));
     let function_width = width(&mut cells.iter().map(|(.., function)| function.chars().count()));
     for (row, (state, lines, function)) in rows.iter().zip(&cells) {
-        let reason = row.reason.map(explain).unwrap_or_default();
+        let reason = row.reason.map(|reason| explain(row.state.beside(reason))).unwrap_or_default();
         let state = style.paint(tone(row.state), &format!("{state:<state_width$}")).into_owned();
         let line = format!("  {state}  {lines:<lines_width$}  {function:<function_width$}  {}", printable(&reason));
         writeln!(out, "{}", line.trim_end())?;
@@ -163,7 +163,7 @@ cart.go  1/2 covered
   unobservable  14  Total        speculated: its instructions run whether or not the branch is taken
 
 ctl.go
-  excluded  20    excluded: //go:build windows
+  excluded  20    //go:build windows
 
 in no component: nothing to observe, 1 excluded
 
@@ -179,7 +179,7 @@ ctl.go
 shop 1.1.0, cmd/shopd: 0%, 0 of 2 points covered, 2 not armed, 1 unobservable, 1 excluded
 
 cart.go  0/2 covered
-  not armed     10-11  (*Cart).Add  not-armed: 2 of 2 sites
+  not armed     10-11  (*Cart).Add  2 of 2 sites
 ";
         let mut counts = Counts::none(3, UNIX_EPOCH);
         counts.slots.iter_mut().for_each(|slot| slot.armed = Armed::NotArmed);
