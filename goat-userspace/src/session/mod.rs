@@ -1,15 +1,44 @@
 //! A plan and a target in, armed probes out: the only part of goat that acts on the kernel. Dropping a [`Session`] detaches.
 
+mod arming;
+mod counters;
+mod disarm;
 mod error;
+mod features;
+mod loader;
+mod perf_event;
 pub mod spawn;
 mod target;
+mod text;
+mod uprobe_multi;
 
-use std::time::Duration;
+use std::{
+    fmt,
+    num::NonZeroU32,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
+use aya::programs::uprobe::UProbeLink;
 pub use error::Error;
+pub use features::{Capability, Features};
+use goat_common::{Cookie, MAX_SITES, ProcessFilter};
 pub use target::Target;
 
-use crate::{counts::Counts, plan::ProbePlan};
+use self::{
+    arming::Arming,
+    counters::Counters,
+    disarm::Disarmer,
+    loader::Loader,
+    target::{Executable, Process},
+    text::Text,
+};
+use crate::{
+    counts::{Armed, Counts, SlotCount},
+    plan::ProbePlan,
+};
 
 /// How the kernel is asked for probes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,52 +49,267 @@ pub enum Backend {
     PerfEvent,
 }
 
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UprobeMulti => "uprobe_multi",
+            Self::PerfEvent => "perf_event",
+        })
+    }
+}
+
 /// What is not part of the plan.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// `None`: uprobe_multi where the kernel has it, else perf_event.
     pub backend: Option<Backend>,
+    /// Read each site back from the target's text. Needs ptrace access to it; without, every site stays
+    /// [`Armed::Pending`] until its first hit.
+    pub verify: bool,
+    /// Take a point's breakpoints out of the target's text once the point is covered, so that they cost nothing any more:
+    /// for `dataType: bool`. Needs `verify`. Counts end with the first hits.
+    pub disarm: bool,
+    /// Leave it to the program, not to the kernel, to tell the target from other processes of its file. Chosen by itself
+    /// where the kernel's own filter is broken.
+    pub filter_in_program: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { backend: None, verify: true, disarm: false, filter_in_program: false }
+    }
 }
 
 /// Armed probes and their counters.
 pub struct Session {
-    _private: (),
+    // Dropped first: it must not write to the text while links close.
+    disarmer: Option<Disarmer>,
+    links: Links,
+    /// Keeps the maps.
+    loader: Loader,
+    backend: Backend,
+    counters: Arc<Counters>,
+    arming: Arc<Arming>,
+    executable: Executable,
+    process: Option<Process>,
+    verify: bool,
+    disarm: bool,
+    attach_time: Duration,
+}
+
+/// What keeps the probes in. Closing it takes them out.
+enum Links {
+    Multi(Vec<OwnedFd>),
+    PerfEvent(Vec<UProbeLink>),
 }
 
 /// Checks that `target` runs the plan's binary, arms every site of `plan` in it, and reads each back from its text.
 pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Session, Error> {
-    let _ = (plan, target, options);
-    Ok(Session { _private: () })
+    let started = Instant::now();
+    let (backend, pid_filter) = choose(options.backend)?;
+    let (process, path) = match target {
+        Target::Pid(pid) => (Some(Process::open(*pid)?), PathBuf::from(format!("/proc/{pid}/exe"))),
+        Target::Exe(path) => (None, path.clone()),
+    };
+    let executable = Executable::open(&path)?;
+    executable.check(plan)?;
+    check_limits(plan.sites.len(), backend)?;
+
+    let filter_in_program = options.filter_in_program || !pid_filter;
+    let (filter, pid) = match &process {
+        Some(process) if filter_in_program => (process.filter()?, None),
+        Some(process) => (ProcessFilter::default(), NonZeroU32::new(process.pid)),
+        None => (ProcessFilter::default(), None),
+    };
+    let mut loader = Loader::new(plan.sites.len(), filter)?;
+    let counters = Arc::new(Counters::open(loader.counters()?, plan.sites.len())?);
+    let arming = Arc::new(Arming::new(plan));
+    let (links, refused) = link(&mut loader, backend, &executable, &sites(plan), pid)?;
+    refused.into_iter().for_each(|slot| arming.refuse(slot));
+
+    let disarm = options.disarm && options.verify;
+    let mut session = Session {
+        disarmer: None,
+        links,
+        loader,
+        backend,
+        counters,
+        arming,
+        executable,
+        process,
+        verify: options.verify,
+        disarm,
+        attach_time: Duration::ZERO,
+    };
+    session.refresh()?;
+    if let Some(process) = session.process.as_ref().filter(|p| !p.is_alive()) {
+        return Err(Error::NoProcess { pid: process.pid });
+    }
+    if disarm {
+        let first_hits = session.loader.take_first_hits()?;
+        let (arming, counters) = (Arc::clone(&session.arming), Arc::clone(&session.counters));
+        session.disarmer = Some(Disarmer::start(plan, arming, counters, first_hits)?);
+    }
+    session.attach_time = started.elapsed();
+    Ok(session)
+}
+
+/// The backend, and whether its pid filter can be relied on.
+fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
+    if wanted == Some(Backend::PerfEvent) {
+        features::check_privileges(Backend::PerfEvent)?;
+        return Ok((Backend::PerfEvent, true));
+    }
+    features::check_privileges(Backend::UprobeMulti)?;
+    let features = Features::probe()?;
+    if features.uprobe_multi {
+        return Ok((Backend::UprobeMulti, features.multi_pid_filter));
+    }
+    if let Some(backend) = wanted {
+        let need = "use Linux 6.6 or newer, built with CONFIG_UPROBES, or the backend perf_event";
+        return Err(Error::Unsupported { backend, release: features.release, need });
+    }
+    features::check_privileges(Backend::PerfEvent)?;
+    Ok((Backend::PerfEvent, true))
+}
+
+fn check_limits(sites: usize, backend: Backend) -> Result<(), Error> {
+    if sites > MAX_SITES {
+        let reason = "the kernel's limit for one link; use a coarser granularity".into();
+        return Err(Error::TooManySites { sites, limit: MAX_SITES, backend, reason });
+    }
+    match backend {
+        Backend::UprobeMulti => Ok(()),
+        Backend::PerfEvent => perf_event::check_limits(sites),
+    }
+}
+
+/// The plan's sites, as the kernel wants them.
+fn sites(plan: &ProbePlan) -> Vec<uprobe_multi::Site> {
+    let slots = 0u32..;
+    let site = |(slot, site): (u32, &crate::plan::Site)| uprobe_multi::Site {
+        offset: site.offset.0,
+        cookie: Cookie { slot, condition: site.condition.map(|c| c.0) }.pack(),
+    };
+    slots.zip(&plan.sites).map(site).collect()
+}
+
+/// Attaches at each of `sites`; also returns the indices of those that the kernel refused.
+fn link(
+    loader: &mut Loader,
+    backend: Backend,
+    executable: &Executable,
+    sites: &[uprobe_multi::Site],
+    pid: Option<NonZeroU32>,
+) -> Result<(Links, Vec<usize>), Error> {
+    match backend {
+        Backend::UprobeMulti => {
+            let program = loader.load_for_multi()?;
+            let pid = pid.map_or(0, NonZeroU32::get);
+            match uprobe_multi::link_all(program.as_fd(), &executable.path(), sites, pid) {
+                Ok(linked) => Ok((Links::Multi(linked.links), linked.refused)),
+                Err(uprobe_multi::Failure::MostlyRefused) => {
+                    Err(Error::MostlyRefused { refused: uprobe_multi::MAX_REFUSED })
+                }
+                Err(uprobe_multi::Failure::Kernel(e)) => Err(Error::kernel("attach uprobes", e)),
+            }
+        }
+        Backend::PerfEvent => {
+            let program = loader.load_for_perf_event()?;
+            let attached = perf_event::attach(program, &executable.path(), sites, pid)?;
+            Ok((Links::PerfEvent(attached.links), attached.refused))
+        }
+    }
 }
 
 impl Session {
     /// Reads every counter. Costs no system call.
     pub fn counts(&self) -> Counts {
-        Counts::none(0, std::time::SystemTime::UNIX_EPOCH)
+        let taken = SystemTime::now();
+        let slot = |slot| {
+            let hits = self.counters.hits(slot);
+            // The program adds to the counter and then stores the time: between the two, it is now.
+            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).unwrap_or(taken));
+            let armed = match self.arming.state(slot) {
+                Armed::Pending if hits > 0 => Armed::Armed,
+                state => state,
+            };
+            SlotCount { hits, first_hit, armed }
+        };
+        Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
 
     /// How the probes were attached.
     pub fn backend(&self) -> Backend {
-        Backend::UprobeMulti
+        self.backend
     }
 
     /// How long attaching took.
     pub fn attach_time(&self) -> Duration {
-        Duration::ZERO
+        self.attach_time
     }
 
     /// Whether every site was attached.
     pub fn is_ready(&self) -> bool {
-        true
+        (0..self.counters.len()).all(|slot| self.arming.state(slot) != Armed::NotArmed)
     }
 
     /// Whether the target still runs. Always true for [`Target::Exe`].
     pub fn target_alive(&self) -> bool {
-        true
+        self.process.as_ref().is_none_or(Process::is_alive)
     }
 
-    /// Takes the probes out and waits until they are gone.
-    pub fn detach(self) -> Result<(), Error> {
-        Ok(())
+    /// Reads the sites back from the text of processes that have come since, and disarms in them what is disarmed
+    /// elsewhere. To be called every now and then for [`Target::Exe`]; says how many processes run the file.
+    pub fn refresh(&self) -> Result<usize, Error> {
+        let running = match &self.process {
+            Some(process) if process.is_alive() => vec![process.pid],
+            Some(_) => Vec::new(),
+            None => self.executable.processes(),
+        };
+        if !self.verify {
+            return Ok(running.len());
+        }
+        self.arming.retain(&running);
+        for pid in &running {
+            if self.arming.knows(*pid) {
+                continue;
+            }
+            match Text::open(*pid, self.disarm) {
+                Ok(text) => self.arming.read_back(text),
+                // A process that exits meanwhile is no failure.
+                Err(Error::Read { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(running.len())
+    }
+
+    /// Why covered points are not disarmed any more, though the options ask for it; `None` while all is well.
+    pub fn disarm_failure(&self) -> Option<String> {
+        self.disarmer.as_ref().and_then(Disarmer::failure)
+    }
+
+    /// Takes the probes out, waits until they are gone, and checks that the target's text is the binary's again.
+    pub fn detach(mut self) -> Result<(), Error> {
+        self.close();
+        match self.arming.differing() {
+            Some((first, count)) if self.target_alive() => Err(Error::NotRestored { count, first }),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self) {
+        self.disarmer = None;
+        match &mut self.links {
+            Links::Multi(links) => links.clear(),
+            Links::PerfEvent(links) => perf_event::close(std::mem::take(links)),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
     }
 }

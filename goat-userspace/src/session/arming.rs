@@ -1,0 +1,207 @@
+//! Whether each site's breakpoint is in the text: read back after attaching, never assumed.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU8, Ordering},
+};
+
+use super::text::Text;
+use crate::{
+    addr::VirtAddr,
+    counts::Armed,
+    plan::{ProbeClass, ProbePlan, Slot},
+};
+
+/// x86's int3 (arch/x86/include/asm/uprobes.h).
+const INT3: &[u8] = &[0xcc];
+/// arm64's `BRK #5`, little-endian (arch/arm64/include/asm/brk-imm.h).
+const BRK: &[u8] = &[0xa0, 0x00, 0x20, 0xd4];
+/// What Linux 6.18+ writes over a 5-byte nop on x86 after its first hit: a call.
+const CALL: u8 = 0xe8;
+
+/// How far apart sites may lie to be read at once.
+const NEAR: u64 = 4096;
+/// How much text is read at once.
+const MAX_READ: u64 = 64 * 1024;
+
+/// What is known of each site, by slot, and the texts that it was read from.
+pub(super) struct Arming {
+    sites: Box<[SiteText]>,
+    /// Slots in the order of their offsets.
+    order: Box<[Slot]>,
+    breakpoint: &'static [u8],
+    states: Box<[AtomicU8]>,
+    /// Locked while texts are read or written, so that a disarmed site is not taken for one that never was armed.
+    texts: Mutex<Vec<Text>>,
+}
+
+struct SiteText {
+    address: VirtAddr,
+    offset: u64,
+    instruction: Box<[u8]>,
+    class: ProbeClass,
+}
+
+impl Arming {
+    /// Every site of `plan`, pending.
+    pub(super) fn new(plan: &ProbePlan) -> Self {
+        let text = |s: &crate::plan::Site| SiteText {
+            address: s.address,
+            offset: s.offset.0,
+            instruction: s.instruction.clone().into(),
+            class: s.class,
+        };
+        let sites: Box<[_]> = plan.sites.iter().map(text).collect();
+        let mut order: Box<[Slot]> = (0..u32::try_from(sites.len()).expect("no more than MAX_SITES")).collect();
+        order.sort_by_key(|slot| sites[*slot as usize].offset);
+        let breakpoint = if plan.identity.arch == "arm64" { BRK } else { INT3 };
+        let states = sites.iter().map(|_| AtomicU8::new(encode(Armed::Pending))).collect();
+        Self { sites, order, breakpoint, states, texts: Mutex::default() }
+    }
+
+    /// What is known of `slot`.
+    pub(super) fn state(&self, slot: usize) -> Armed {
+        decode(self.states[slot].load(Ordering::Relaxed))
+    }
+
+    /// Notes that the kernel refused `slot`.
+    pub(super) fn refuse(&self, slot: usize) {
+        self.set(slot, Armed::NotArmed);
+    }
+
+    /// Whether the text of process `pid` has been read.
+    pub(super) fn knows(&self, pid: u32) -> bool {
+        self.lock().iter().any(|t| t.pid() == pid)
+    }
+
+    /// Forgets processes that are not in `alive`.
+    pub(super) fn retain(&self, alive: &[u32]) {
+        self.lock().retain(|t| alive.contains(&t.pid()));
+    }
+
+    /// Reads every site back from `text`, and keeps the text to disarm sites in. Sites disarmed elsewhere are disarmed
+    /// here too. A text that can't be read, because its process is gone, changes nothing.
+    pub(super) fn read_back(&self, text: Text) {
+        let mut texts = self.lock();
+        self.for_each_in(&text, |slot, bytes| {
+            let site = &self.sites[slot];
+            let armed = bytes.starts_with(self.breakpoint) || (site.class == ProbeClass::Nop5 && bytes[0] == CALL);
+            match (self.state(slot), armed) {
+                (Armed::Disarmed, true) => {
+                    // Failing leaves a probe that costs time and counts right.
+                    let _ = self.write_original(&text, slot);
+                }
+                (Armed::Disarmed | Armed::NotArmed, _) => {}
+                (_, true) => self.set(slot, Armed::Armed),
+                (_, false) => self.set(slot, Armed::NotArmed),
+            }
+        });
+        texts.push(text);
+    }
+
+    /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
+    pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
+        let texts = self.lock();
+        let mut disarmed = 0;
+        for slot in slots.iter().map(|s| *s as usize) {
+            if !self.can_be_disarmed(slot) || texts.is_empty() {
+                continue;
+            }
+            for text in &*texts {
+                self.write_original(text, slot)?;
+            }
+            self.set(slot, Armed::Disarmed);
+            disarmed += 1;
+        }
+        Ok(disarmed)
+    }
+
+    /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target.
+    fn can_be_disarmed(&self, slot: usize) -> bool {
+        self.state(slot) == Armed::Armed && self.sites[slot].class != ProbeClass::Nop5
+    }
+
+    /// Writes the original bytes over a breakpoint, and over nothing else. The uprobe stays registered: a trap on its way
+    /// is handled as ever, and the kernel takes the text as it finds it when it unregisters.
+    fn write_original(&self, text: &Text, slot: usize) -> std::io::Result<()> {
+        let site = &self.sites[slot];
+        let len = self.breakpoint.len();
+        let mut found = [0; 4];
+        // A process that has exited has no text left to disarm.
+        if text.read(site.offset, &mut found[..len]).is_err() || found[..len] != *self.breakpoint {
+            return Ok(());
+        }
+        match site.instruction.get(..len) {
+            Some(original) => text.write(site.offset, original),
+            None => Ok(()),
+        }
+    }
+
+    /// The sites whose bytes in any known, living text are not the binary's: none after detaching. The first, and how many.
+    pub(super) fn differing(&self) -> Option<(VirtAddr, usize)> {
+        let mut differing = Vec::new();
+        for text in &*self.lock() {
+            self.for_each_in(text, |slot, bytes| {
+                if *bytes != *self.sites[slot].instruction {
+                    differing.push(self.sites[slot].address);
+                }
+            });
+        }
+        Some((*differing.iter().min()?, differing.len()))
+    }
+
+    /// Calls `visit` with each site's slot and its bytes in `text`; neighbours are read together.
+    fn for_each_in(&self, text: &Text, mut visit: impl FnMut(usize, &[u8])) {
+        let mut buffer = Vec::new();
+        let mut rest = &*self.order;
+        while let Some(first) = rest.first() {
+            let start = self.sites[*first as usize].offset;
+            let mut end = start;
+            let near = rest.iter().take_while(|slot| {
+                let site = &self.sites[**slot as usize];
+                let behind = site.offset + site.instruction.len() as u64;
+                let fits = site.offset <= end.saturating_add(NEAR) && behind - start <= MAX_READ;
+                end = if fits { end.max(behind) } else { end };
+                fits
+            });
+            let (run, behind) = rest.split_at(near.count().max(1));
+            rest = behind;
+            buffer.resize((end - start) as usize, 0);
+            if text.read(start, &mut buffer).is_err() {
+                continue;
+            }
+            for slot in run {
+                let site = &self.sites[*slot as usize];
+                let at = (site.offset - start) as usize;
+                visit(*slot as usize, &buffer[at..at + site.instruction.len()]);
+            }
+        }
+    }
+
+    fn set(&self, slot: usize, state: Armed) {
+        self.states[slot].store(encode(state), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Text>> {
+        // The texts are whole whatever a thread was doing when it panicked.
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn encode(state: Armed) -> u8 {
+    match state {
+        Armed::Pending => 0,
+        Armed::Armed => 1,
+        Armed::NotArmed => 2,
+        Armed::Disarmed => 3,
+    }
+}
+
+fn decode(state: u8) -> Armed {
+    match state {
+        1 => Armed::Armed,
+        2 => Armed::NotArmed,
+        3 => Armed::Disarmed,
+        _ => Armed::Pending,
+    }
+}
