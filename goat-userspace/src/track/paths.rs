@@ -1,8 +1,16 @@
 //! Which of the binary's file names is which file of the repository.
+//!
+//! The compiler writes the name that it was given: the absolute path of the build's directory, or with `-trimpath` the import path
+//! (cmd/go/internal/work/gc.go, trimpath, at go1.26). The first is compared from its end, and counts only where it
+//! agrees with the directory that most files of the module come from: a file that the binary does not hold must not find
+//! its namesake in a dependency.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::paths::RepoPath;
+
+/// How many names stand beside a file that has no match.
+const NEAREST: usize = 3;
 
 /// A file of the repository, as the compiler named it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +36,261 @@ impl PathMap {
         modules: &BTreeMap<String, String>,
         compiled: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let _ = (paths.into_iter().count(), modules, compiled.into_iter().count());
-        Self::default()
+        let names = Names::new(compiled);
+        let trimmed: BTreeMap<&str, bool> =
+            modules.iter().map(|(dir, module)| (dir.as_str(), names.hold_module(module))).collect();
+        let files: Vec<Candidates<'_>> = paths
+            .into_iter()
+            .map(|path| {
+                let place = Place::new(path, modules);
+                Candidates::new(path, &place, &names, place.dir.is_some_and(|dir| trimmed[dir]))
+            })
+            .collect();
+        let roots = roots(&files);
+        let chosen: Vec<Option<&str>> = files.iter().map(|file| file.choose(&roots)).collect();
+        let mut claims: HashMap<&str, usize> = HashMap::new();
+        chosen.iter().flatten().for_each(|name| *claims.entry(name).or_default() += 1);
+
+        let mut map = Self::default();
+        for (file, name) in files.iter().zip(chosen) {
+            match name.filter(|name| claims[name] == 1) {
+                Some(name) => drop(map.files.insert(file.path.clone(), Compiled { file: name.to_owned() })),
+                None => drop(map.unmatched.insert(file.path.clone(), names.nearest(file.path))),
+            }
+        }
+        map
     }
+}
+
+/// Where a file is in its module.
+struct Place<'a> {
+    /// The module's directory; `None` outside of every module.
+    dir: Option<&'a str>,
+    module: &'a str,
+    /// The file's path from there.
+    rel: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn new(path: &'a RepoPath, modules: &'a BTreeMap<String, String>) -> Self {
+        let mut dir = path.dir();
+        loop {
+            if let Some((known, module)) = modules.get_key_value(dir) {
+                let rel = path.as_str()[dir.len()..].trim_start_matches('/');
+                return Self { dir: Some(known), module, rel };
+            }
+            if dir.is_empty() {
+                return Self { dir: None, module: "", rel: path.as_str() };
+            }
+            dir = dir.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+
+    /// What the compiler calls the file under `-trimpath` in a build of the module itself.
+    fn import_name(&self) -> String {
+        match self.module {
+            "std" => self.rel.to_owned(),
+            module => format!("{module}/{}", self.rel),
+        }
+    }
+
+    /// Whether the name is the module's path, at a version or not, and the file's path in it: a dependency's name, one in the
+    /// module cache, in GOPATH or in a vendor directory.
+    fn is_named_by(&self, name: &str) -> bool {
+        if self.dir.is_none() || self.is_go() {
+            return false;
+        }
+        let Some(above) = name.strip_suffix(self.rel).and_then(|above| above.strip_suffix('/')) else { return false };
+        let unversioned = match above.rsplit_once('@') {
+            Some((module, version)) if !version.contains('/') => module,
+            _ => above,
+        };
+        is_tail(unversioned, self.module) || is_tail(unversioned, &escaped(self.module))
+    }
+
+    /// Whether this is Go's own source, whose packages have no module path.
+    fn is_go(&self) -> bool {
+        matches!(self.module, "std" | "cmd")
+    }
+}
+
+/// A name that ends as a file's path does.
+struct Candidate<'a> {
+    name: &'a str,
+    /// How many components are the same.
+    common: usize,
+    /// What stands before those: in the name, and in the repository. Files of one build have this in common.
+    root: (&'a str, &'a str),
+}
+
+/// What the binary has for one file.
+struct Candidates<'a> {
+    path: &'a RepoPath,
+    module: &'a str,
+    /// Names by the module's path: no doubt about them.
+    named: Vec<&'a str>,
+    by_suffix: Vec<Candidate<'a>>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(path: &'a RepoPath, place: &Place<'a>, names: &Names<'a>, trimmed: bool) -> Self {
+        let same_name = names.by_name.get(path.name()).map_or(&[][..], Vec::as_slice);
+        let import_name = place.import_name();
+        let mut named: Vec<&str> = same_name.iter().copied().filter(|name| *name == import_name).collect();
+        if named.is_empty() {
+            named = same_name.iter().copied().filter(|name| place.is_named_by(name)).collect();
+        }
+        let needed = components(place.rel).min(2);
+        let suffix = |&name: &&'a str| {
+            let common = common_components(path.as_str(), name);
+            let fits = match name.strip_prefix("./") {
+                // `go build main.go`: the directory is not told.
+                Some(rest) => common == components(rest),
+                None if trimmed || names.is_foreign(name, path, place) => false,
+                None if is_absolute(name) => common >= needed,
+                // Build systems that run the compiler in the source's directory.
+                None => name == place.rel || name == path.as_str(),
+            };
+            let root = (without_components(name, common), without_components(path.as_str(), common));
+            fits.then_some(Candidate { name, common, root })
+        };
+        let by_suffix = if named.is_empty() { same_name.iter().filter_map(suffix).collect() } else { Vec::new() };
+        Self { path, module: place.dir.unwrap_or_default(), named, by_suffix }
+    }
+
+    /// The file's name, if it is beyond doubt.
+    fn choose(&self, roots: &BTreeMap<&str, (&str, &str)>) -> Option<&'a str> {
+        if let [name, others @ ..] = &self.named[..] {
+            return others.is_empty().then_some(name);
+        }
+        match roots.get(self.module) {
+            Some(root) => self.by_suffix.iter().find(|candidate| candidate.root == *root).map(|found| found.name),
+            None => {
+                let longest = self.by_suffix.iter().map(|candidate| candidate.common).max()?;
+                let mut found = self.by_suffix.iter().filter(|candidate| candidate.common == longest);
+                found.next().filter(|_| found.next().is_none()).map(|found| found.name)
+            }
+        }
+    }
+}
+
+/// By module, where most of its files come from; nothing where none stands out.
+fn roots<'a>(files: &[Candidates<'a>]) -> BTreeMap<&'a str, (&'a str, &'a str)> {
+    let mut votes: BTreeMap<&str, BTreeMap<(&str, &str), usize>> = BTreeMap::new();
+    for file in files {
+        for candidate in &file.by_suffix {
+            *votes.entry(file.module).or_default().entry(candidate.root).or_default() += 1;
+        }
+    }
+    let mut roots = BTreeMap::new();
+    for (module, votes) in votes {
+        let most = votes.values().max().copied().unwrap_or_default();
+        let mut first = votes.iter().filter(|(_, n)| **n == most);
+        if let (Some((root, _)), None) = (first.next(), first.next()) {
+            roots.insert(module, *root);
+        }
+    }
+    roots
+}
+
+/// The binary's file names, by the file's own name.
+struct Names<'a> {
+    all: Vec<&'a str>,
+    by_name: HashMap<&'a str, Vec<&'a str>>,
+    /// The Go installation's source directory in the names, with `/` at its end.
+    go: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn new(compiled: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all: Vec<&str> = compiled.into_iter().collect();
+        all.sort_unstable();
+        all.dedup();
+        let mut by_name: HashMap<&str, Vec<&str>> = HashMap::new();
+        for name in &all {
+            by_name.entry(file_name(name)).or_default().push(name);
+        }
+        // Every program has this file.
+        let runtime = by_name.get("proc.go").into_iter().flatten();
+        let go = runtime.filter_map(|name| name.strip_suffix("runtime/proc.go")).find(|above| above.ends_with("/src/"));
+        Self { all, by_name, go }
+    }
+
+    /// Whether the binary names files of the module by its path, as `-trimpath` does.
+    fn hold_module(&self, module: &str) -> bool {
+        match module {
+            "std" | "cmd" => self.by_name.get("proc.go").is_some_and(|names| names.contains(&"runtime/proc.go")),
+            module => {
+                let from = self.all.partition_point(|name| *name < module);
+                let mut same = self.all[from..].iter().map_while(|name| name.strip_prefix(module));
+                same.any(|rest| rest.starts_with(['/', '@']))
+            }
+        }
+    }
+
+    /// Whether the name tells that it is of another module than the file.
+    fn is_foreign(&self, name: &str, path: &RepoPath, place: &Place<'_>) -> bool {
+        let has_version =
+            |part: &str| part.split_once("@v").is_some_and(|(_, v)| v.starts_with(|c: char| c.is_ascii_digit()));
+        let mut dirs = name.split(['/', '\\']);
+        let vendored = dirs.any(|part| part == "vendor") && !path.as_str().split('/').any(|part| part == "vendor");
+        let of_go = self.go.is_some_and(|go| name.starts_with(go)) && !place.is_go();
+        vendored || of_go || name.split(['/', '\\']).any(has_version)
+    }
+
+    /// The names most like a path: of the same file name, or else of the same directory.
+    fn nearest(&self, path: &RepoPath) -> Vec<String> {
+        let mut near: Vec<(usize, &str)> = match self.by_name.get(path.name()) {
+            Some(names) => names.iter().map(|name| (common_components(path.as_str(), name), *name)).collect(),
+            None => {
+                let dirs =
+                    self.all.iter().map(|name| (common_components(path.dir(), without_components(name, 1)), *name));
+                dirs.filter(|(common, _)| *common > 0).collect()
+            }
+        };
+        near.sort_by_key(|(common, name)| (std::cmp::Reverse(*common), *name));
+        near.into_iter().take(NEAREST).map(|(_, name)| name.to_owned()).collect()
+    }
+}
+
+/// A Windows name may have either separator.
+fn file_name(name: &str) -> &str {
+    name.rsplit(['/', '\\']).next().unwrap_or(name)
+}
+
+/// How many components two paths have in common, from the end.
+fn common_components(one: &str, other: &str) -> usize {
+    let parts = |path| str::rsplit(path, ['/', '\\']);
+    parts(one).zip(parts(other)).take_while(|(a, b)| a == b && !a.is_empty()).count()
+}
+
+/// The path without its last `n` components.
+fn without_components(path: &str, n: usize) -> &str {
+    (0..n).fold(path, |path, _| path.rfind(['/', '\\']).map_or("", |at| &path[..at]))
+}
+
+fn components(path: &str) -> usize {
+    path.split(['/', '\\']).count()
+}
+
+/// `/a/b` or `C:/a/b`.
+fn is_absolute(name: &str) -> bool {
+    name.starts_with(['/', '\\']) || name.get(1..3).is_some_and(|colon| colon == ":/" || colon == ":\\")
+}
+
+/// Whether `path` is `tail`, or ends with it at a component's start.
+fn is_tail(path: &str, tail: &str) -> bool {
+    path.strip_suffix(tail).is_some_and(|above| above.is_empty() || above.ends_with('/'))
+}
+
+/// A module path as the module cache has it: upper-case letters as `!` and the lower-case one (golang.org/x/mod/module, EscapePath).
+fn escaped(module: &str) -> String {
+    let mut out = String::with_capacity(module.len());
+    for c in module.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('!');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
 }

@@ -1,0 +1,183 @@
+//! File names of the binary and of the repository, side by side.
+
+use std::collections::BTreeMap;
+
+use super::super::PathMap;
+use crate::paths::RepoPath;
+
+/// `modules`: `DIR=PATH`. `expected`: by path, the name, or `-` and the nearest names.
+#[track_caller]
+fn check(modules: &[&str], compiled: &[&str], expected: &[(&str, &str)]) {
+    let modules: BTreeMap<String, String> = modules
+        .iter()
+        .map(|module| module.split_once('=').unwrap())
+        .map(|(dir, path)| (dir.to_owned(), path.to_owned()))
+        .collect();
+    let paths: Vec<RepoPath> = expected.iter().map(|(path, _)| RepoPath::from(*path)).collect();
+    let map = PathMap::new(&paths, &modules, compiled.iter().copied());
+    let got: Vec<String> = paths
+        .iter()
+        .map(|path| match (map.files.get(path), map.unmatched.get(path)) {
+            (Some(found), None) => found.file.clone(),
+            (None, Some(near)) => format!("- {}", near.join(" ")).trim_end().to_owned(),
+            both => panic!("{path}: {both:?}"),
+        })
+        .collect();
+    assert_eq!(got, expected.iter().map(|(_, name)| *name).collect::<Vec<_>>());
+}
+
+const SHOP: &[&str] = &["=example.com/shop", "tools/gen=example.com/gen"];
+
+#[test]
+fn names_from_the_builds_directory() {
+    check(
+        SHOP,
+        &["/home/x/shop/internal/cart/cart.go", "/home/x/shop/cmd/shopd/main.go", "/usr/local/go/src/runtime/proc.go"],
+        &[
+            ("internal/cart/cart.go", "/home/x/shop/internal/cart/cart.go"),
+            ("cmd/shopd/main.go", "/home/x/shop/cmd/shopd/main.go"),
+            ("cmd/shopctl/main.go", "- /home/x/shop/cmd/shopd/main.go"),
+            ("internal/cart/coupon.go", "- /home/x/shop/internal/cart/cart.go"),
+        ],
+    );
+    check(SHOP, &[r"C:/Users/x/shop/cmd/shopd/main.go"], &[("cmd/shopd/main.go", "C:/Users/x/shop/cmd/shopd/main.go")]);
+    check(SHOP, &[r"C:\shop\cmd\shopd\main.go"], &[("cmd/shopd/main.go", r"C:\shop\cmd\shopd\main.go")]);
+}
+
+#[test]
+fn names_by_import_path() {
+    check(
+        SHOP,
+        &[
+            "example.com/shop/internal/cart/cart.go",
+            "example.com/shop/main.go",
+            "example.com/gen/main.go",
+            "fmt/print.go",
+        ],
+        &[
+            ("internal/cart/cart.go", "example.com/shop/internal/cart/cart.go"),
+            ("main.go", "example.com/shop/main.go"),
+            ("tools/gen/main.go", "example.com/gen/main.go"),
+            ("fmt/print.go", "- fmt/print.go"),
+        ],
+    );
+    check(
+        &["=github.com/Org/Shop/v2"],
+        &["github.com/Org/Shop/v2@v2.1.0/cart.go", "/root/go/pkg/mod/github.com/!org/!shop/v2@v2.1.0/a/b.go"],
+        &[
+            ("cart.go", "github.com/Org/Shop/v2@v2.1.0/cart.go"),
+            ("a/b.go", "/root/go/pkg/mod/github.com/!org/!shop/v2@v2.1.0/a/b.go"),
+        ],
+    );
+    check(
+        SHOP,
+        &["/app/vendor/example.com/shop/cart.go", "/gopath/src/example.com/shop/a/cart.go"],
+        &[("cart.go", "/app/vendor/example.com/shop/cart.go"), ("a/cart.go", "/gopath/src/example.com/shop/a/cart.go")],
+    );
+}
+
+#[test]
+fn go_itself() {
+    let go = &["src=std", "src/cmd=cmd"];
+    check(
+        go,
+        &["go/ast/ast.go", "cmd/gofmt/gofmt.go", "runtime/proc.go"],
+        &[
+            ("src/go/ast/ast.go", "go/ast/ast.go"),
+            ("src/cmd/gofmt/gofmt.go", "cmd/gofmt/gofmt.go"),
+            ("src/cmd/go/ast/ast.go", "- go/ast/ast.go"),
+        ],
+    );
+    check(
+        go,
+        &[
+            "/usr/local/go/src/go/ast/ast.go",
+            "/usr/local/go/src/cmd/gofmt/gofmt.go",
+            "/usr/local/go/src/runtime/proc.go",
+        ],
+        &[
+            ("src/go/ast/ast.go", "/usr/local/go/src/go/ast/ast.go"),
+            ("src/cmd/gofmt/gofmt.go", "/usr/local/go/src/cmd/gofmt/gofmt.go"),
+        ],
+    );
+}
+
+#[test]
+fn a_module_is_built_elsewhere_than_in_its_repository() {
+    check(
+        &["services/api=example.com/api", "lib=example.com/lib"],
+        &["/src/api.go", "/src/internal/x/x.go", "/lib/lib.go", "/lib/a/lib.go"],
+        &[
+            ("services/api/api.go", "/src/api.go"),
+            ("services/api/internal/x/x.go", "/src/internal/x/x.go"),
+            ("lib/lib.go", "/lib/lib.go"),
+            ("lib/a/lib.go", "/lib/a/lib.go"),
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_is_not_linked_does_not_find_its_namesake() {
+    let foreign = [
+        "/root/go/pkg/mod/example.org/x@v1.0.0/store/path.go",
+        "/usr/local/go/src/runtime/proc.go",
+        "/usr/local/go/src/sort/sort.go",
+        "/w/shop/vendor/example.org/y/util.go",
+        "example.org/z/errors.go",
+    ];
+    check(
+        SHOP,
+        &foreign,
+        &[
+            ("store/path.go", "- /root/go/pkg/mod/example.org/x@v1.0.0/store/path.go"),
+            ("sort/sort.go", "- /usr/local/go/src/sort/sort.go"),
+            ("util.go", "- /w/shop/vendor/example.org/y/util.go"),
+            ("errors.go", "- example.org/z/errors.go"),
+        ],
+    );
+    // Outside of the directory that the other files come from.
+    check(
+        SHOP,
+        &["/w/shop/a/a.go", "/w/shop/b/b.go", "/elsewhere/c/c.go"],
+        &[("a/a.go", "/w/shop/a/a.go"), ("b/b.go", "/w/shop/b/b.go"), ("c/c.go", "- /elsewhere/c/c.go")],
+    );
+}
+
+#[test]
+fn the_builds_directory_decides_between_names() {
+    check(
+        SHOP,
+        &[
+            "/w/shop/main.go",
+            "/w/shop/shop/main.go",
+            "/w/dep/main.go",
+            "/w/shop/a/a.go",
+            "/w/shop/b/b.go",
+            "/w/dep/a/a.go",
+        ],
+        &[
+            ("main.go", "/w/shop/main.go"),
+            ("shop/main.go", "/w/shop/shop/main.go"),
+            ("a/a.go", "/w/shop/a/a.go"),
+            ("b/b.go", "/w/shop/b/b.go"),
+        ],
+    );
+    check(SHOP, &["/w/one/a/a.go", "/w/two/a/a.go"], &[("a/a.go", "- /w/one/a/a.go /w/two/a/a.go")]);
+}
+
+#[test]
+fn names_without_a_directory() {
+    check(
+        SHOP,
+        &["./main.go", "example.com/shop/a/a.go"],
+        &[("cmd/shopd/main.go", "./main.go"), ("a/a.go", "example.com/shop/a/a.go")],
+    );
+    check(SHOP, &["./main.go"], &[("cmd/a/main.go", "- ./main.go"), ("cmd/b/main.go", "- ./main.go")]);
+    check(SHOP, &["a/a.go", "b/main.go"], &[("a/a.go", "a/a.go"), ("main.go", "- b/main.go")]);
+}
+
+#[test]
+fn paths_of_no_module() {
+    check(&[], &["/w/x/a/a.go"], &[("a/a.go", "/w/x/a/a.go"), ("b.go", "-")]);
+    check(&[], &[], &[("a.go", "-")]);
+}
