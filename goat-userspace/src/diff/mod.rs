@@ -1,9 +1,14 @@
 //! Two revisions of a repository in, the lines that the newer one changed out.
 
 mod change_set;
+mod components;
 mod error;
 mod filter;
 mod git;
+mod go_header;
+mod go_mod;
+mod modules;
+mod similarity;
 
 use std::path::Path;
 
@@ -37,6 +42,16 @@ pub struct Options {
 }
 
 /// Compares the two revisions that `options` names in the repository that holds `dir`.
+///
+/// Lines are those that `git diff -U0 -M`, `git diff -U0 --no-renames` or `git blame` finds, with git's defaults whatever
+/// the user's configuration says.
 pub fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
     git::between(dir, options)
+}
+
+/// Whether git would take `content` for binary: a NUL byte near its start.
+fn is_binary(content: &[u8]) -> bool {
+    /// How far git looks (`buffer_is_binary`).
+    const LOOKED_AT: usize = 8000;
+    content[..content.len().min(LOOKED_AT)].contains(&0)
 }

@@ -1,0 +1,124 @@
+//! The Go modules of a tree: which directory belongs to which.
+
+use std::collections::BTreeMap;
+
+use super::go_mod;
+
+/// Every directory that holds a `go.mod`, and the path that it declares.
+pub(super) struct Modules {
+    /// By directory from the repository's root, empty for the root. `None` for a `go.mod` without a `module` directive: it
+    /// still ends the module around it.
+    by_dir: BTreeMap<String, Option<String>>,
+    /// The directory of the module that the comparison is about; empty also if there is none.
+    root: String,
+}
+
+impl Modules {
+    /// The modules of a tree with the given `go.mod` texts by directory. The module that the comparison is about is the
+    /// innermost one around `start`, a directory of the repository.
+    pub(super) fn new(go_mods: impl IntoIterator<Item = (String, String)>, start: &str) -> Self {
+        let by_dir = go_mods.into_iter().map(|(dir, text)| (dir, go_mod::module_path(&text))).collect();
+        let mut modules = Self { by_dir, root: String::new() };
+        modules.root = modules.around(start).unwrap_or_default().to_owned();
+        modules
+    }
+
+    /// The directory of the module that the comparison is about.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The directory of the module that `dir` belongs to; `None` if there is none.
+    pub(super) fn around<'a>(&self, dir: &'a str) -> Option<&'a str> {
+        ancestors(dir).find(|dir| self.by_dir.contains_key(*dir))
+    }
+
+    /// Whether `dir` lies in a `vendor` directory at the root of the repository or of a module.
+    pub(super) fn vendors(&self, dir: &str) -> bool {
+        ancestors(dir).any(|dir| match dir.rsplit_once('/') {
+            Some((above, name)) => name == "vendor" && self.by_dir.contains_key(above),
+            None => dir == "vendor",
+        })
+    }
+
+    /// Where the packages of `import` would be, the most specific module's first.
+    pub(super) fn dirs_of<'a>(&'a self, import: &'a str) -> impl Iterator<Item = String> + 'a {
+        let mut found: Vec<_> = self
+            .by_dir
+            .iter()
+            .filter_map(|(dir, module)| {
+                let module = module.as_deref()?;
+                let below = import.strip_prefix(module)?;
+                let below = if below.is_empty() { "" } else { below.strip_prefix('/')? };
+                Some((module.len(), join(dir, below)))
+            })
+            .collect();
+        found.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
+        found.into_iter().map(|(_, dir)| dir)
+    }
+
+    /// Directory to module path, of the modules that have one.
+    pub(super) fn into_paths(self) -> BTreeMap<String, String> {
+        self.by_dir.into_iter().filter_map(|(dir, path)| Some((dir, path?))).collect()
+    }
+}
+
+/// `dir` itself, then every directory above it, the root (empty) last.
+pub(super) fn ancestors(dir: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(dir), |dir| {
+        (!dir.is_empty()).then(|| dir.rsplit_once('/').map_or("", |(above, _)| above))
+    })
+}
+
+/// What is left of `path` below `dir`; `None` if it is not below it. The empty directory is the root.
+pub(super) fn below<'a>(path: &'a str, dir: &str) -> Option<&'a str> {
+    if dir.is_empty() { Some(path) } else { path.strip_prefix(dir)?.strip_prefix('/') }
+}
+
+fn join(dir: &str, name: &str) -> String {
+    if dir.is_empty() || name.is_empty() { format!("{dir}{name}") } else { format!("{dir}/{name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modules(start: &str) -> Modules {
+        let go_mods = [
+            ("", "module example.com/a"),
+            ("tools", "module example.com/a/tools"),
+            ("v2", "module \"example.com/a/v2\""),
+            ("web", "// no module: keeps the go command out"),
+        ];
+        Modules::new(go_mods.map(|(dir, text)| (dir.to_owned(), text.to_owned())), start)
+    }
+
+    #[test]
+    fn takes_the_innermost_module_around_a_directory() {
+        let check = |dir: &str, expected: &str| {
+            assert_eq!(modules("").around(dir), Some(expected));
+            assert_eq!(modules(dir).root(), expected);
+        };
+        check("", "");
+        check("cmd/x", "");
+        check("toolset", "");
+        check("tools", "tools");
+        check("tools/gen/x", "tools");
+        check("web/x", "web");
+        let none = Modules::new([("sub".to_owned(), "module m".to_owned())], "");
+        assert_eq!((none.around("x"), none.root()), (None, ""));
+    }
+
+    #[test]
+    fn finds_where_an_import_may_be() {
+        let check = |import: &str, expected: &[&str]| {
+            assert_eq!(modules("").dirs_of(import).collect::<Vec<_>>(), expected, "{import}");
+        };
+        check("example.com/a", &[""]);
+        check("example.com/a/x/y", &["x/y"]);
+        check("example.com/a/v2/x", &["v2/x", "v2/x"]);
+        check("example.com/a/tools", &["tools", "tools"]);
+        check("example.com/ab", &[]);
+        check("fmt", &[]);
+    }
+}
