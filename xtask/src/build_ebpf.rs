@@ -3,15 +3,11 @@
 //! The object is committed, so that building goat needs neither this toolchain nor a kernel. The build is reproducible:
 //! [`check`] fails where the committed object is not what the sources give.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, ffi::OsString, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::repository;
 
 const TARGET: &str = "bpfel-unknown-none";
 
@@ -29,7 +25,7 @@ const INSTALL_LINKER: &str = "bpf-linker:
 /// Rebuilds the committed object.
 pub fn run() -> Result<()> {
     let built = build()?;
-    let path = repository().join(OBJECT);
+    let path = repository::root().join(OBJECT);
     let changed = fs::read(&path).ok().as_deref() != Some(&built);
     if changed {
         fs::write(&path, &built).with_context(|| format!("writing {}", path.display()))?;
@@ -41,7 +37,7 @@ pub fn run() -> Result<()> {
 /// Fails if the committed object is not what the sources give.
 pub fn check() -> Result<()> {
     let built = build()?;
-    let path = repository().join(OBJECT);
+    let path = repository::root().join(OBJECT);
     let committed = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     ensure!(
         committed == built,
@@ -57,7 +53,7 @@ pub fn check() -> Result<()> {
 fn build() -> Result<Vec<u8>> {
     let rustc = find_rustc().with_context(|| format!("build-ebpf needs {INSTALL_RUSTC}"))?;
     find_linker().with_context(|| format!("build-ebpf needs {INSTALL_LINKER}"))?;
-    let repository = repository();
+    let repository = repository::root();
     let folder = repository.join("goat-ebpf");
 
     // v3: the atomic add that returns the old value (Linux 5.12; the cookie needs 5.15 anyway). The rest keeps the paths
@@ -124,10 +120,6 @@ fn find_linker() -> Result<()> {
 fn cargo_home() -> PathBuf {
     let default = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo");
     env::var_os("CARGO_HOME").map_or_else(default, PathBuf::from)
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository").to_owned()
 }
 
 /// What `command` prints, if it can be run and succeeds.

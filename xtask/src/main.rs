@@ -1,12 +1,49 @@
-//! goat's own chores.
+//! goat's own chores: one file per chore, each with a `run`.
 
 mod build_ebpf;
+mod ci;
+mod demo;
+mod repository;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// goat's own chores
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Watch a small service's release with goat, from building it to the lines that ran
+    ///
+    /// Needs Linux, Go and git, and root (or sudo) to attach.
+    Demo {
+        /// End after the second round instead of waiting for Ctrl-C
+        #[arg(long)]
+        once: bool,
+    },
+    /// Check everything that must hold before a change is merged
+    Ci,
+    /// Check the sources as text: which module may name which, and how long files are
+    Tidy,
+    /// Rebuild the eBPF object that goat embeds
+    BuildEbpf {
+        /// Only check that the committed object is what the sources give
+        #[arg(long)]
+        check: bool,
+    },
+}
 
 fn main() -> anyhow::Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["build-ebpf"] => build_ebpf::run(),
-        ["build-ebpf", "--check"] => build_ebpf::check(),
-        _ => anyhow::bail!("usage: cargo xtask build-ebpf [--check]"),
+    match Cli::parse().chore {
+        Chore::Demo { once } => demo::run(once),
+        Chore::Ci => ci::run(),
+        Chore::Tidy => tidy::run(),
+        Chore::BuildEbpf { check: false } => build_ebpf::run(),
+        Chore::BuildEbpf { check: true } => build_ebpf::check(),
     }
 }

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::session::Target;
 
-/// How soon goat notices that the target has ended.
-const ALIVE_INTERVAL: Duration = Duration::from_millis(250);
+/// How soon goat notices that the target has ended, or that another process has begun to run the file.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let (target, binary) = target(args)?;
@@ -68,14 +68,14 @@ async fn until_ended(live: &Live, exit_with_target: bool) -> anyhow::Result<()> 
     let mut terminate = of(SignalKind::terminate())?;
     let mut report = of(SignalKind::user_defined1())?;
     let mut alive = true;
-    let mut tick = tokio::time::interval(ALIVE_INTERVAL);
+    let mut tick = tokio::time::interval(REFRESH_INTERVAL);
     loop {
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
             _ = report.recv() => live.write_report_now(),
             _ = tick.tick(), if alive => {
-                alive = live.target_alive();
+                alive = live.refresh();
                 if !alive && exit_with_target {
                     say::status("the process has ended");
                     return Ok(());

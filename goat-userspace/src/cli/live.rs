@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context;
@@ -32,6 +35,8 @@ pub(super) struct Live {
     data_type: DataType,
     report_to: Option<PathBuf>,
     probes: Mutex<Probes>,
+    /// Whether the user was told that something goes wrong while attached.
+    warned: AtomicBool,
 }
 
 enum Probes {
@@ -54,7 +59,9 @@ impl Live {
             Backend::PerfEvent => Some(session::Backend::PerfEvent),
         };
         let data_type = settings::data_type(observe.data_type, config);
-        let options = session::Options { backend, ..session::Options::default() };
+        // Whether is known after the first hit; how often only when the probes stay.
+        let disarm = data_type == DataType::Bool;
+        let options = session::Options { backend, disarm, ..session::Options::default() };
         let session = session::attach(&plan, target, &options).context("cannot attach")?;
         say::status(&format!(
             "{} sites for {} points armed in {} by {} after {:.0?}",
@@ -64,14 +71,17 @@ impl Live {
                 Target::Pid(pid) => format!("process {pid}"),
                 Target::Exe(path) => format!("every process of {}", path.display()),
             },
-            match session.backend() {
-                session::Backend::UprobeMulti => "uprobe-multi",
-                session::Backend::PerfEvent => "perf-event",
-            },
+            session.backend(),
             session.attach_time(),
         ));
         let report_to = observe.report.clone();
-        Ok(Self { plan, data_type, report_to, probes: Mutex::new(Probes::Attached(session)) })
+        Ok(Self {
+            plan,
+            data_type,
+            report_to,
+            probes: Mutex::new(Probes::Attached(session)),
+            warned: AtomicBool::new(false),
+        })
     }
 
     /// Takes the probes out. The counts stay.
@@ -84,11 +94,22 @@ impl Live {
         }
     }
 
-    /// Whether the target still runs.
-    pub(super) fn target_alive(&self) -> bool {
-        match &*self.probes.lock().unwrap_or_else(PoisonError::into_inner) {
-            Probes::Attached(session) => session.target_alive(),
-            Probes::Detached(_) => false,
+    /// Sees to processes that have come since, warns of what has gone wrong, and says whether the target still runs.
+    pub(super) fn refresh(&self) -> bool {
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Probes::Attached(session) = &*probes else { return false };
+        if let Err(error) = session.refresh() {
+            self.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
+        }
+        if let Some(failure) = session.disarm_failure() {
+            self.warn_once(&format!("probes of covered points stay in place and go on costing time: {failure}"));
+        }
+        session.target_alive()
+    }
+
+    fn warn_once(&self, text: &str) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            say::warning(text);
         }
     }
 

@@ -41,6 +41,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
     let status = runtime.block_on(until_ended(child, signals, &live))?;
+    live.refresh();
 
     if let Some(server) = server {
         server.stop(&runtime);
