@@ -99,6 +99,7 @@ impl Program {
             function: String::new(),
             kind: "statement".into(),
             status: Status::Observed(vec![Instance { function: String::new(), inlined: false, sites: vec![slot] }]),
+            blind: Vec::new(),
         };
         ProbePlan {
             identity: binary::open(&self.path).unwrap().identity().clone(),
