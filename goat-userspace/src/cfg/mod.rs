@@ -184,9 +184,27 @@ fn blocks(insns: Vec<Insn>, tables: &Tables) -> Cfg {
             blocks[s].preds.push(b);
         }
     }
+    drop_padding(&insns, &mut blocks);
     mark_prologue(&insns, &mut blocks);
     mark_panics(&mut blocks);
     Cfg { insns, blocks, incomplete }
+}
+
+/// Takes the ways out of blocks that nothing leads to: nops that align the target of a jump lie behind another jump, and would
+/// otherwise seem to be a way to that target. What the runtime jumps to calls something, `runtime.deferreturn`, and stays.
+fn drop_padding(insns: &[Insn], blocks: &mut [Block]) {
+    let mut todo: Vec<BlockIndex> = (1..blocks.len()).filter(|b| blocks[*b].preds.is_empty()).collect();
+    while let Some(b) = todo.pop() {
+        if insns[blocks[b].first..blocks[b].end].iter().any(|i| i.flow == Flow::Call) {
+            continue;
+        }
+        for s in std::mem::take(&mut blocks[b].succs) {
+            blocks[s].preds.retain(|p| *p != b);
+            if s != 0 && blocks[s].preds.is_empty() {
+                todo.push(s);
+            }
+        }
+    }
 }
 
 /// The stack check: the blocks from the entry to the last one that may go to `runtime.morestack`, and the block that does.
