@@ -175,6 +175,9 @@ fn changed_run(run: &[&Element]) -> Draft {
     rest.iter().for_each(|element| draft.merge(element));
     let last = rest.last().unwrap_or(first);
     draft.span = LineRange::new(first.line, last.line);
+    // A case observed by its entry is observed as a whole, not only where its header changed.
+    let entered = run.iter().find(|e| e.anchor == draft.anchor && matches!(e.anchor, Anchor::Block(_)));
+    draft.span = entered.map_or(draft.span, |case| scopes::union(draft.span, case.span));
     draft
 }
 
