@@ -26,7 +26,7 @@ fn go_files(dir: &Path, deep: bool, files: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
-        if path.is_dir() && deep {
+        if path.is_dir() && deep && path.file_name().is_some_and(|name| name != "testdata") {
             go_files(&path, deep, files);
         } else if path.extension().is_some_and(|extension| extension == "go") && path.is_file() {
             files.push(path);

@@ -6,6 +6,7 @@
 
 mod kinds;
 mod names;
+mod new_calls;
 
 use kinds::{Kind, LANGUAGE};
 use tree_sitter::{Node, Parser, Point, Tree, TreeCursor};
@@ -38,7 +39,7 @@ fn tree(text: &[u8]) -> Option<Tree> {
     }
     let mut parser = Parser::new();
     parser.set_language(&LANGUAGE).ok()?;
-    parser.parse(text, None)
+    new_calls::parse(&mut parser, text)
 }
 
 /// What a node is to its children.

@@ -281,6 +281,21 @@ fn syntax_errors_cost_what_they_cover_alone() {
 }
 
 #[test]
+fn new_takes_any_expression_and_both_words_may_be_names() {
+    check("a := new(f(x))\nb := new(1 < 2)", "Define 2:1-2:15\nDefine 3:1-3:16");
+    check(
+        "a(T{\n\tx: new(f(new(g(1), 2))), // c\n\ty: func() { new(h()) },\n})\nb++",
+        "
+        Call 2:1-5:3
+          func f.func1 4:5-4:24
+           Call 4:14-4:22
+        IncDec 6:1-6:4
+        ",
+    );
+    check("a := make(n - 1)\nb := make([]int, f(x))", "Define 2:1-2:17\nDefine 3:1-3:23");
+}
+
+#[test]
 fn deep_nesting_is_only_long() {
     let nested = [("(", ")"), ("{", "}"), ("if x {", "}"), ("func() {", "}()"), ("[]T{", "}"), ("-", ""), ("x: ", ";")];
     for (open, close) in nested {
