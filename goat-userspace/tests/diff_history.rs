@@ -5,7 +5,7 @@ mod git_repository;
 
 use std::{path::Path, time::Instant};
 
-use git_repository::{git, git_blame, git_diff, history, lines_of, options};
+use git_repository::{git, git_blame, git_diff, history, lines_of, options, try_git};
 use goat::diff::{Filter, Precision, between};
 
 /// Neighbouring tags that are each in the history of the next, evenly spread, at most this many pairs.
@@ -32,6 +32,10 @@ fn gits_lines_are_found_on_a_real_history() {
     for (precision, renames) in modes {
         let (mut compared, mut files, mut lines, mut ours_ms, mut gits_ms) = (0, 0, 0, 0, 0);
         for (old, new) in pairs(dir) {
+            if !try_git(dir, &["diff", "-M", &old, &new]).0 {
+                println!("{old}..{new}: git can't read it all");
+                continue;
+            }
             let mut options = options(&old, &new, precision);
             options.filter = Filter { ignores: Vec::new(), skip_nested_modules: false };
             let start = Instant::now();
@@ -63,6 +67,18 @@ fn gits_lines_are_found_on_a_real_history() {
                 }
             };
             gits_ms += start.elapsed().as_millis();
+            if renames == Some("-M") {
+                let pairs = git(dir, &["diff", "-M", "--name-status", "--diff-filter=R", &old, &new]);
+                let pairs: Vec<_> = pairs.lines().map(|line| line.split('\t').skip(1).collect::<Vec<_>>()).collect();
+                for file in &changes.files {
+                    let path = file.path.as_str();
+                    let gits = pairs.iter().find(|pair| pair[1] == path).map(|pair| pair[0]);
+                    let ours = file.old_path.as_ref().map(|old| old.as_str()).filter(|old| *old != path);
+                    if gits != ours {
+                        different.push(format!("{old}..{new} {path}: renamed from {gits:?}, ours {ours:?}"));
+                    }
+                }
+            }
             gits.retain(|path, _| !changes.filtered.contains_key(path.as_str()));
             compared += 1;
             files += gits.len();

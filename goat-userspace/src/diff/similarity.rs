@@ -4,12 +4,10 @@
 //! texts have in common is the bytes of the pieces that both have, each as often as both have it; the score is
 //! that, as a share of the longer text. libgit2 measures in another way and so pairs other files.
 
-use std::hash::{DefaultHasher, Hasher};
-
 /// A text's pieces: a hash of each different one and how many bytes of the text it makes up, sorted.
 pub(super) struct Pieces {
     bytes: usize,
-    counts: Box<[(u64, usize)]>,
+    counts: Box<[(u32, usize)]>,
 }
 
 /// Scores run from 0, nothing in common, to this.
@@ -70,11 +68,13 @@ impl Pieces {
     }
 }
 
-fn hash(piece: &[u8], end: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(piece);
-    hasher.write(end);
-    hasher.finish()
+/// Two registers of 32 bits that shift left by 7 into each other and take up a byte each time, folded to a prime's remainder.
+fn hash(piece: &[u8], end: &[u8]) -> u32 {
+    let (mut low, mut high) = (0u32, 0u32);
+    for byte in piece.iter().chain(end) {
+        (low, high) = ((low << 7 ^ high >> 25).wrapping_add(u32::from(*byte)), high << 7 ^ low >> 25);
+    }
+    low.wrapping_add(high.wrapping_mul(0x61)) % 107_927
 }
 
 #[cfg(test)]
