@@ -7,6 +7,7 @@
 //! like those of any other binary. Executable segments are left as they are in the file.
 
 use std::{
+    cmp::Reverse,
     fs::File,
     io::Read,
     ops::Range,
@@ -278,16 +279,15 @@ impl Image {
                 functions.push((addr, symbol.st_size(LE), name));
             }
         }
-        functions.sort_unstable();
-        let ends: Vec<VirtAddr> = functions.iter().map(|&(addr, ..)| addr).collect();
-        Ok(functions
-            .into_iter()
-            .map(|(low, size, name)| {
-                let next = || ends.get(ends.partition_point(|&end| end <= low)).copied();
-                let high = if size == 0 { next() } else { low.checked_add(size) };
-                (AddrRange { low, high: high.unwrap_or(low) }, name)
-            })
-            .collect())
+        // Of several at one address the one with a size: `runtime.text` and the like are only marks.
+        functions.sort_unstable_by_key(|&(addr, size, name)| (addr, Reverse(size), name));
+        functions.dedup_by_key(|&mut (addr, ..)| addr);
+        let next = functions.iter().skip(1).map(|&(addr, ..)| Some(addr)).chain([None]);
+        let range = |low: VirtAddr, size, next| {
+            let high = if size == 0 { next } else { low.checked_add(size) };
+            AddrRange { low, high: high.unwrap_or(low) }
+        };
+        Ok(functions.iter().zip(next).map(|(&(low, size, name), next)| (range(low, size, next), name)).collect())
     }
 
     fn slice(&self, addr: VirtAddr, len: usize, wanted: impl Fn(&Load) -> bool) -> Option<&[u8]> {
