@@ -4,6 +4,7 @@
 mod dwarf;
 mod error;
 mod functions;
+mod ident;
 mod identity;
 mod object;
 mod pclntab;
@@ -72,6 +73,7 @@ impl Binary {
 
     fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
         let identity = identity::read(&image)?;
+        // None if the binary was stripped; pclntab still names its functions.
         let symbols = image.symbols();
         let tables = match lines {
             LineSource::Auto | LineSource::Dwarf => dwarf::Tables::new(&image).map(Tables::Dwarf),
