@@ -4,6 +4,7 @@
 mod dwarf;
 mod error;
 mod functions;
+mod ident;
 mod identity;
 mod object;
 mod pclntab;

@@ -43,3 +43,18 @@ fn an_identity_is_what_go_says_of_the_binary() {
         assert_eq!(found.path, "example.com/shop", "{build:?}");
     }
 }
+
+#[test]
+fn build_information_is_found_without_sections() {
+    for build in [Build::Plain, Build::Pie] {
+        let Some(path) = build.binary() else { continue };
+        let mut bytes = std::fs::read(&path).unwrap();
+        let whole = identity::read(&Image::parse(&path, bytes.clone()).unwrap()).unwrap();
+        // e_shoff; then e_shnum and e_shstrndx.
+        bytes[40..48].fill(0);
+        bytes[60..64].fill(0);
+        let found = identity::read(&Image::parse(&path, bytes).unwrap()).unwrap();
+        assert_eq!(found, identity::Identity { go_build_id: None, gnu_build_id: None, ..whole }, "{build:?}");
+        assert!(!found.go_version.is_empty(), "{build:?}");
+    }
+}

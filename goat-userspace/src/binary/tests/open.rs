@@ -98,3 +98,38 @@ fn offsets_are_places_in_the_file() {
         assert_eq!(VirtAddr(first), pclntab.addr, "{build:?}");
     }
 }
+
+#[test]
+fn sections_read_the_same_however_they_are_compressed() {
+    let Some(path) = Build::Uncompressed.binary() else { return };
+    let plain = Image::open(&path).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // The last is what the Go linker wrote up to Go 1.18.
+    for format in ["zlib", "zstd", "zlib-gnu"] {
+        let copy = dir.path().join(format);
+        let mut objcopy = Command::new("objcopy");
+        objcopy.arg(format!("--compress-debug-sections={format}")).args([&path, &copy]);
+        if output(&mut objcopy).is_none() {
+            continue;
+        }
+        let compressed = Image::open(&copy).unwrap();
+        assert!(
+            compressed.section_bytes(".debug_info").unwrap().len() < plain.section_bytes(".debug_info").unwrap().len()
+        );
+        for name in [".debug_info", ".debug_line", ".debug_abbrev", ".gopclntab"] {
+            let data = |image: &Image| image.section(name).unwrap().data.to_vec();
+            assert!(data(&compressed) == data(&plain), "{format}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_section_that_claims_to_expand_without_end_is_not_read() {
+    let Some(path) = Build::Plain.binary() else { return };
+    let mut bytes = std::fs::read(&path).unwrap();
+    let place = Image::parse(&path, bytes.clone()).unwrap().section_bytes(".debug_info").unwrap().start;
+    // The size stands before the alignment, which stands before the stream.
+    bytes[place - 16..place - 8].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    let image = Image::parse(&path, bytes).unwrap();
+    assert!(image.has_section(".debug_info") && image.section(".debug_info").is_none());
+}
