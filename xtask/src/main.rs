@@ -1,5 +1,6 @@
 //! goat's own chores.
 
+mod bench_attach;
 mod build_ebpf;
 
 fn main() -> anyhow::Result<()> {
@@ -7,6 +8,7 @@ fn main() -> anyhow::Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["build-ebpf"] => build_ebpf::run(),
         ["build-ebpf", "--check"] => build_ebpf::check(),
-        _ => anyhow::bail!("usage: cargo xtask build-ebpf [--check]"),
+        ["bench", "attach"] => bench_attach::run(),
+        _ => anyhow::bail!("usage: cargo xtask build-ebpf [--check] | bench attach"),
     }
 }
