@@ -114,6 +114,7 @@ fn point(id: u32) -> Point {
         function: "f".into(),
         kind: "statement".into(),
         status: Status::Observed(vec![Instance { function: "main.f".into(), inlined: false, sites: vec![id - 1] }]),
+        blind: Vec::new(),
     }
 }
 

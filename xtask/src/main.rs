@@ -1,5 +1,6 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
+mod bench_attach;
 mod build_ebpf;
 mod ci;
 mod demo;
@@ -36,6 +37,17 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure, as ratios in one run
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// How long attaching and detaching take, by number of sites and backend
+    Attach,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -45,5 +57,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
+        Chore::Bench { what: Bench::Attach } => bench_attach::run(),
     }
 }
