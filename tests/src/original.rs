@@ -98,7 +98,8 @@ impl Point {
         }
     }
 
-    /// Ours at the same statement, out of `items`: one that begins there, else the smallest that holds it.
+    /// Ours at the same statement, out of `items`: one that begins there, else the smallest that holds it, else the
+    /// branch whose changed header ends right above it.
     pub fn find<'a>(&self, items: impl IntoIterator<Item = &'a Item>) -> Option<&'a Item> {
         // On one line, the header of `if c { return }` is the statement that the original's point stands before.
         let rank = |kind: &str| match kind {
@@ -106,13 +107,18 @@ impl Point {
             "branch" => 2,
             _ => 1,
         };
+        let line = self.before_line;
         items
             .into_iter()
             .filter(|item| item.file == self.file && self.is_in(&item.function))
-            .filter(|item| item.line <= self.before_line && self.before_line <= item.end_line)
+            .filter(|item| item.line <= line && (line <= item.end_line || self.is_entry_of(item)))
             // That a header was reached says nothing about the body that the original's point is in.
-            .filter(|item| item.kind != "header" || item.line == self.before_line)
-            .min_by_key(|item| (item.line != self.before_line, item.end_line - item.line, rank(&item.kind)))
+            .filter(|item| item.kind != "header" || item.lines.contains(&line))
+            .min_by_key(|item| (item.line != line, line > item.end_line, item.end_line - item.line, rank(&item.kind)))
+    }
+
+    fn is_entry_of(&self, item: &Item) -> bool {
+        item.kind == "branch" && item.end_line + 1 == self.before_line
     }
 }
 
@@ -155,7 +161,7 @@ mod tests {
             file: "a.go".to_owned(),
             line,
             end_line,
-            lines: Vec::new(),
+            lines: vec![line],
             function: "F".to_owned(),
             kind: kind.to_owned(),
             state: String::new(),
@@ -169,6 +175,9 @@ mod tests {
             item(5, "branch", 9, 9),
             item(6, "statement", 9, 9),
             item(7, "header", 9, 9),
+            item(8, "header", 11, 11),
+            item(9, "branch", 11, 11),
+            item(10, "header", 13, 14),
         ];
         let check = |before_line, expected| {
             let point = Point { id: 1, file: "a.go".to_owned(), before_line, func: "F".to_owned(), closure: false };
@@ -179,7 +188,10 @@ mod tests {
         check(5, Some(3));
         check(7, Some(4));
         check(9, Some(7));
-        check(10, None);
+        check(10, Some(5));
+        check(12, Some(9));
+        check(14, None);
+        check(15, None);
     }
 
     #[test]

@@ -125,6 +125,12 @@ impl Outcome {
         self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 
+    /// Standard error without goat's own lines, for a program that goat ran.
+    pub fn program_stderr(&self) -> String {
+        let is_goats = |line: &&str| ["goat: ", "warning: ", "note: "].iter().any(|start| line.starts_with(start));
+        self.stderr.split_inclusive('\n').filter(|line| !is_goats(line)).collect()
+    }
+
     /// The outcome, or an error with all output if the exit code is not 0.
     pub fn succeeded(self) -> Result<Self> {
         if !self.status.success() {

@@ -97,7 +97,7 @@ fn counts_equal_those_of_counters_in_the_source() -> Result<()> {
     ensure!(bare.code() == 2, "gofmt should complain about testdata: {bare:?}");
     assert_eq!(probed.code(), bare.code());
     assert_eq!(probed.stdout, bare.stdout);
-    assert_eq!(probed.stderr, bare.stderr);
+    assert_eq!(probed.program_stderr(), bare.stderr);
 
     let track = Track::parse(&fs::read_to_string(&report)?)?;
     let items = track.items()?;

@@ -74,12 +74,7 @@ fn check(ending: &str, code: i32) -> Result<()> {
 
     assert_eq!(probed.stdout, bare.stdout);
     assert_eq!(probed.code(), bare.code(), "{probed:?}");
-    assert_eq!(without_goats_lines(&probed.stderr), bare.stderr);
+    assert_eq!(probed.program_stderr(), bare.stderr);
     ensure!(report.exists(), "no report was written");
     Ok(())
-}
-
-/// goat speaks on the same standard error, in lines that begin with its name.
-fn without_goats_lines(stderr: &str) -> String {
-    stderr.split_inclusive('\n').filter(|line| !line.starts_with("goat: ")).collect()
 }
