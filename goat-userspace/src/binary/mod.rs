@@ -7,12 +7,18 @@ mod functions;
 mod identity;
 mod object;
 mod pclntab;
+mod stats;
+mod symbols;
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 pub use error::Error;
 pub use functions::{FileId, FileTable, Function, InlinedCall, Row};
 pub use identity::{Identity, Module};
+pub use stats::Stats;
 
 use crate::addr::{AddrRange, FileOffset, VirtAddr};
 
@@ -37,11 +43,19 @@ pub enum LineSource {
     Pclntab,
 }
 
-/// An open Go binary. Reads the file once (memory-mapped); function details are decoded on demand.
+/// An open Go binary. Reads the file once, whole; function details are decoded on demand.
 pub struct Binary {
     image: object::Image,
+    symbols: symbols::Symbols,
     identity: Identity,
-    lines: LineSource,
+    tables: Tables,
+    stats: Mutex<Stats>,
+}
+
+/// Where the lines come from.
+enum Tables {
+    Dwarf(dwarf::Tables),
+    Pclntab(pclntab::Pclntab),
 }
 
 /// Opens the ELF file at `path`, reading lines from DWARF if it is there and from pclntab otherwise.
@@ -54,7 +68,19 @@ impl Binary {
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
         let image = object::Image::open(path)?;
         let identity = identity::read(&image)?;
-        Ok(Self { image, identity, lines })
+        let dwarf = || dwarf::Tables::new(&image).map(Tables::Dwarf);
+        let tables = match lines {
+            LineSource::Auto => dwarf().map_or_else(|| pclntab::open(&image).map(Tables::Pclntab), Ok)?,
+            LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: path.into() })?,
+            LineSource::Pclntab => Tables::Pclntab(pclntab::open(&image)?),
+        };
+        let mut symbols = image.symbols();
+        if symbols.is_empty()
+            && let Tables::Pclntab(tables) = &tables
+        {
+            symbols = tables.symbols(&image);
+        }
+        Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }
 
     /// Who the binary is.
@@ -69,18 +95,34 @@ impl Binary {
 
     /// Which table the lines come from; never `Auto`.
     pub fn line_source(&self) -> LineSource {
-        self.lines
+        match self.tables {
+            Tables::Dwarf(_) => LineSource::Dwarf,
+            Tables::Pclntab(_) => LineSource::Pclntab,
+        }
     }
 
-    /// Every source file named in the line tables.
+    /// Every source file named in the line tables, sorted by name.
     pub fn files(&self) -> Result<FileTable, Error> {
-        todo_files()
+        match &self.tables {
+            Tables::Dwarf(tables) => Ok(tables.files(&self.image).clone()),
+            Tables::Pclntab(tables) => Ok(tables.files().clone()),
+        }
     }
 
     /// Every function that has at least one row, of its own or inlined, in one of `files`; sorted by address.
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
-        let _ = files;
-        Ok(Vec::new())
+        let (functions, stats) = match &self.tables {
+            Tables::Dwarf(tables) => tables.functions(&self.image, files),
+            Tables::Pclntab(tables) => tables.functions(&self.image, files),
+        };
+        tracing::debug!(?stats, found = functions.len(), "functions read");
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+        Ok(functions)
+    }
+
+    /// What the latest [`Binary::functions`] read and left out.
+    pub fn stats(&self) -> Stats {
+        *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The machine code in `range`, or `None` where it is not whole in the file's executable part.
@@ -88,7 +130,8 @@ impl Binary {
         self.image.code(range)
     }
 
-    /// `len` bytes of initialised read-only data at `addr` (jump tables), or `None` if the file does not hold them.
+    /// `len` bytes of initialised read-only data at `addr` (jump tables), or `None` if the file does not hold them. Pointers
+    /// in a PIE are relocated, as if it were loaded at the addresses that it states.
     pub fn data(&self, addr: VirtAddr, len: usize) -> Option<&[u8]> {
         self.image.data(addr, len)
     }
@@ -100,10 +143,6 @@ impl Binary {
 
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
-        self.image.symbol(addr)
+        self.symbols.name(addr)
     }
-}
-
-fn todo_files() -> Result<FileTable, Error> {
-    Ok(FileTable::default())
 }
