@@ -62,11 +62,13 @@ pub struct ProcessFilter {
     pub reserved: u32,
 }
 
-// SAFETY: each is repr(C), made of integers without padding, so that every bit pattern is a value.
 #[cfg(feature = "user")]
 mod pod {
+    // SAFETY: repr(C), integers without padding: every bit pattern is a value.
     unsafe impl aya::Pod for super::SlotCounter {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::FirstHit {}
+    // SAFETY: as above.
     unsafe impl aya::Pod for super::ProcessFilter {}
 }
 

@@ -1,10 +1,13 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
+mod bench_attach;
 mod build_ebpf;
 mod ci;
 mod demo;
 mod repository;
 mod tidy;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -36,14 +39,34 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measure what goat costs
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().chore {
+#[derive(Subcommand)]
+enum Bench {
+    /// Time what goat's own sessions cost: attaching, disarming, detaching (needs root)
+    Attach,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
         Chore::Demo { once } => demo::run(once),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
+        Chore::Bench { what: Bench::Attach } => bench_attach::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the backtrace that a `Result` from here would print.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -98,9 +98,9 @@ fn run(
         }
         arming.disarm(&done)?;
         match wait(first_hits.as_raw_fd(), stop.as_raw_fd())? {
-            Woken::ByHit => scan = false,
-            Woken::ByClock => scan = true,
-            Woken::ByStop => return Ok(()),
+            Woken::Hit => scan = false,
+            Woken::Clock => scan = true,
+            Woken::Stop => return Ok(()),
         }
     }
 }
@@ -162,10 +162,11 @@ fn slot_of(event: &[u8]) -> Option<Slot> {
     event.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes)
 }
 
+/// What ended a wait.
 enum Woken {
-    ByHit,
-    ByClock,
-    ByStop,
+    Hit,
+    Clock,
+    Stop,
 }
 
 fn wait(first_hits: i32, stop: i32) -> io::Result<Woken> {
@@ -174,12 +175,12 @@ fn wait(first_hits: i32, stop: i32) -> io::Result<Woken> {
     let ready = unsafe { libc::poll(polls.as_mut_ptr(), 2, SCAN_EVERY_MS) };
     match ready {
         -1 => match io::Error::last_os_error() {
-            e if e.kind() == io::ErrorKind::Interrupted => Ok(Woken::ByHit),
+            e if e.kind() == io::ErrorKind::Interrupted => Ok(Woken::Hit),
             e => Err(e),
         },
-        0 => Ok(Woken::ByClock),
-        _ if polls[1].revents != 0 => Ok(Woken::ByStop),
-        _ => Ok(Woken::ByHit),
+        0 => Ok(Woken::Clock),
+        _ if polls[1].revents != 0 => Ok(Woken::Stop),
+        _ => Ok(Woken::Hit),
     }
 }
 

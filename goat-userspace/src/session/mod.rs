@@ -285,6 +285,11 @@ impl Session {
         Ok(running.len())
     }
 
+    /// Whether covered points are disarmed.
+    pub fn is_disarming(&self) -> bool {
+        self.disarmer.is_some() && self.disarm_failure().is_none()
+    }
+
     /// Why covered points are not disarmed any more, though the options ask for it; `None` while all is well.
     pub fn disarm_failure(&self) -> Option<String> {
         self.disarmer.as_ref().and_then(Disarmer::failure)

@@ -132,22 +132,23 @@ pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid
         return Ok(linked);
     }
     let mut refusal = None;
-    let mut parts = vec![0..sites.len()];
-    while let Some(part) = parts.pop() {
-        match link(program, path, &sites[part.clone()], pid) {
+    // Index of a part's first site, and the part.
+    let mut parts = vec![(0, sites)];
+    while let Some((first, part)) = parts.pop() {
+        match link(program, path, part, pid) {
             Ok(link) => linked.links.push(link),
             Err(e) if !blames_a_site(&e) => return Err(Failure::Kernel(e)),
             Err(e) if part.len() == 1 => {
-                linked.refused.push(part.start);
+                linked.refused.push(first);
                 refusal = Some(e);
                 if linked.refused.len() > MAX_REFUSED {
                     return Err(Failure::MostlyRefused);
                 }
             }
             Err(_) => {
-                let middle = part.start + part.len() / 2;
-                parts.push(middle..part.end);
-                parts.push(part.start..middle);
+                let (low, high) = part.split_at(part.len() / 2);
+                parts.push((first + low.len(), high));
+                parts.push((first, low));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A Go program to probe, its instructions, and plans made by hand.
 
+#![expect(clippy::unwrap_used, reason = "in a test, what can't be set up is a failure")]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Write},

@@ -2,6 +2,8 @@
 //!
 //! Skipped, with the reason, where there is no Go, no uprobe_multi or no privilege.
 
+#![expect(clippy::unwrap_used, reason = "in a test, what can't be set up is a failure")]
+
 mod fixture;
 
 use std::{
