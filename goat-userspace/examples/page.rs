@@ -126,6 +126,7 @@ fn demo_plan() -> ProbePlan {
             function: function.into(),
             kind: kind.into(),
             status,
+            blind: Vec::new(),
         })
         .collect();
     let source = |first: u32, text: &str| -> Vec<SourceLine> {

@@ -7,6 +7,8 @@ mod demo;
 mod repository;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 /// goat's own chores
@@ -37,7 +39,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Measure, as ratios in one run
+    /// Measure what goat costs
     Bench {
         #[command(subcommand)]
         what: Bench,
@@ -46,17 +48,25 @@ enum Chore {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// How long attaching and detaching take, by number of sites and backend
+    /// Time what goat's own sessions cost: attaching, disarming, detaching (needs root)
     Attach,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().chore {
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
         Chore::Demo { once } => demo::run(once),
         Chore::Ci => ci::run(),
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without the backtrace that a `Result` from here would print.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -77,11 +77,16 @@ fn module_of(path: &Path) -> anyhow::Result<Option<String>> {
     }))
 }
 
-/// The latest tag that HEAD descends from, as git has it; `None` without git, repository or tag.
+/// The latest tag before HEAD's own, as git has it; `None` without git, repository or tag.
 fn latest_tag(dir: &Path) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(dir).args(["describe", "--tags", "--abbrev=0"]).output().ok()?;
-    let tag = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| tag.trim().to_owned()).filter(|tag| !tag.is_empty())
+    // A release's own tag may be there already, and compared with itself it would have changed nothing.
+    ["HEAD^", "HEAD"].into_iter().find_map(|rev| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(dir).args(["describe", "--tags", "--abbrev=0", rev]);
+        let output = git.output().ok().filter(|output| output.status.success())?;
+        let tag = String::from_utf8(output.stdout).ok()?;
+        Some(tag.trim().to_owned()).filter(|tag| !tag.is_empty())
+    })
 }
 
 fn text(app_name: &str, old: &str) -> String {
