@@ -1,6 +1,7 @@
 //! The shop: a repository with two releases of a small HTTP service, and the service's release binary.
 
 use std::{
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -100,7 +101,9 @@ impl Shopd {
 
 /// Waits until shopd on `port`, started by `process`, accepts connections. Sends no request: each would be counted.
 pub fn wait_until_up(process: &mut Process, port: u16) -> Result<()> {
-    process.until("shopd listening", || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).map(drop)
+    process.until("shopd listening", || TcpStream::connect(("127.0.0.1", port)).ok())?;
+    ensure!(process.is_running()?, "another process than shopd answers on port {port}");
+    Ok(())
 }
 
 /// Sends the sequence `name` and checks each of shopd's answers against the recorded one.
