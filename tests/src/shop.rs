@@ -33,6 +33,8 @@ pub struct Shop {
     pub shopd: PathBuf,
     /// The service, built with -trimpath.
     pub shopd_trimpath: PathBuf,
+    /// The service without symbols and DWARF, as most are shipped.
+    pub shopd_stripped: PathBuf,
     /// The service, built from the old release.
     pub shopd_old: PathBuf,
     /// The command-line tool.
@@ -42,12 +44,13 @@ pub struct Shop {
 /// Makes the shop, or finds it made.
 pub fn shop() -> Result<Shop> {
     let fixture = cache::fixture("shop");
-    let key = (go::version()?, cache::contents(&fixture)?, 1);
+    let key = (go::version()?, cache::contents(&fixture)?, 2);
     let dir = cache::directory("shop", key, |dir| {
         make_repository(&dir.join("repo"))?;
         let repo = dir.join("repo");
         build(&repo, "./cmd/shopd", &dir.join("bin/shopd"), &[])?;
         build(&repo, "./cmd/shopd", &dir.join("trimpath/shopd"), &["-trimpath"])?;
+        build(&repo, "./cmd/shopd", &dir.join("stripped/shopd"), &["-ldflags=-s -w"])?;
         build(&repo, "./cmd/shopctl", &dir.join("bin/shopctl"), &[])?;
         let old = dir.join("repo-old");
         tool::git(dir, &["clone", "-q", "repo", "repo-old"])?;
@@ -58,6 +61,7 @@ pub fn shop() -> Result<Shop> {
         repo: dir.join("repo"),
         shopd: dir.join("bin/shopd"),
         shopd_trimpath: dir.join("trimpath/shopd"),
+        shopd_stripped: dir.join("stripped/shopd"),
         shopd_old: dir.join("old/shopd"),
         shopctl: dir.join("bin/shopctl"),
     })
