@@ -1,3 +1,5 @@
+mod agreement;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -5,6 +7,7 @@ use std::{
 };
 
 use super::{super::object::Image, *};
+use crate::binary::{Binary, LineSource};
 
 /// A program with inlining at several depths, generics, closures, methods and a loop, for Go 1.18 and later.
 const MAIN: &str = include_str!("testdata/main.go.txt");
@@ -12,17 +15,30 @@ const SHOP: &str = include_str!("testdata/shop.go.txt");
 /// Makes it a cgo program, so that C's start-up code stands before Go's text.
 const CGO: &str = include_str!("testdata/cgo.go.txt");
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Build {
     toolchain: &'static str,
     arch: &'static str,
     cgo: bool,
     args: &'static [&'static str],
+    /// The package that is built; `.` is the fixture.
+    package: &'static str,
 }
 
 impl Build {
-    /// Builds the program in `dir`, or says why it can't.
-    fn run(self, dir: &Path) -> Result<PathBuf, String> {
+    /// Why this machine can't make the build.
+    fn missing(self) -> Option<String> {
+        let runs = |command: &mut Command| match command.output() {
+            Ok(out) if out.status.success() => None,
+            Ok(out) => Some(String::from_utf8_lossy(&out.stderr).trim().to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        let toolchain = runs(self.go(Path::new("/")).arg("version"));
+        toolchain.or_else(|| runs(Command::new("gcc").arg("--version")).filter(|_| self.cgo))
+    }
+
+    /// Builds the program in `dir`.
+    fn run(self, dir: &Path) -> PathBuf {
         let package = dir.join("internal/shop");
         std::fs::create_dir_all(&package).unwrap();
         std::fs::write(dir.join("go.mod"), "module example.com/fixture\n\ngo 1.18\n").unwrap();
@@ -32,18 +48,15 @@ impl Build {
             std::fs::write(dir.join("cgo.go"), CGO).unwrap();
         }
         let out = dir.join("program");
-        let built = self.go(dir).args(["build", "-o"]).arg(&out).args(self.args).arg(".").output();
-        let built = built.map_err(|e| format!("no go command: {e}"))?;
-        if !built.status.success() {
-            return Err(String::from_utf8_lossy(&built.stderr).into_owned());
-        }
-        Ok(out)
+        let mut go = self.go(dir);
+        let built = go.args(["build", "-o"]).arg(&out).args(self.args).arg(self.package).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        out
     }
 
     fn go(self, dir: &Path) -> Command {
         let mut go = Command::new("go");
         go.current_dir(dir).env("GOTOOLCHAIN", self.toolchain).env("GOFLAGS", "-mod=mod").env("GOARCH", self.arch);
-        // What a first use of a toolchain downloads is kept, as for any go command.
         go.env("GOOS", "linux").env("CGO_ENABLED", if self.cgo { "1" } else { "0" });
         go
     }
@@ -52,17 +65,17 @@ impl Build {
 /// Runs `check` on the image and pclntab of every build that this machine can make, and prints which it can't.
 fn each_build(builds: &[Build], check: impl Fn(Build, &Path, &Image, &Pclntab)) {
     for &build in builds {
-        let what = format!("{} {} cgo={} {:?}", build.toolchain, build.arch, build.cgo, build.args);
-        let dir = tempfile::tempdir().unwrap();
-        match build.run(dir.path()) {
-            Err(why) => eprintln!("skipped {what}: {}", why.trim()),
-            Ok(path) => {
-                eprintln!("checking {what}");
-                let image = Image::open(&path).unwrap();
-                let pclntab = open(&image).unwrap();
-                check(build, &path, &image, &pclntab);
-            }
+        let what = format!("{} {} {} cgo={} {:?}", build.package, build.toolchain, build.arch, build.cgo, build.args);
+        if let Some(why) = build.missing() {
+            eprintln!("skipped {what}: {why}");
+            continue;
         }
+        eprintln!("checking {what}");
+        let dir = tempfile::tempdir().unwrap();
+        let path = build.run(dir.path());
+        let image = Image::open(&path).unwrap();
+        let pclntab = open(&image).unwrap();
+        check(build, &path, &image, &pclntab);
     }
 }
 
@@ -73,7 +86,7 @@ fn all(pclntab: &Pclntab, image: &Image) -> Vec<Function> {
     functions
 }
 
-const HERE: Build = Build { toolchain: "local", arch: "amd64", cgo: false, args: &[] };
+const HERE: Build = Build { toolchain: "local", arch: "amd64", cgo: false, args: &[], package: "." };
 
 fn builds() -> Vec<Build> {
     const EXTERNAL: &[&str] = &["-ldflags=-linkmode=external", "-buildmode=pie"];
@@ -171,7 +184,7 @@ fn a_stripped_binary_has_the_same_functions() {
         for (whole, stripped) in STRIPPED {
             each_build(&[Build { toolchain, args: whole, ..HERE }], |build, path, image, pclntab| {
                 // In the same directory: its name is in the table.
-                let path = Build { args: stripped, ..build }.run(path.parent().unwrap()).unwrap();
+                let path = Build { args: stripped, ..build }.run(path.parent().unwrap());
                 let other_image = Image::open(&path).unwrap();
                 let other = open(&other_image).unwrap();
                 assert!(other_image.symbols().is_empty() && !image.symbols().is_empty());
@@ -183,6 +196,43 @@ fn a_stripped_binary_has_the_same_functions() {
             });
         }
     }
+}
+
+#[test]
+fn lines_come_from_pclntab_where_there_is_no_dwarf() {
+    let stripped = Build { args: &["-ldflags=-s -w"], ..HERE };
+    each_build(&[HERE, stripped], |build, path, _, pclntab| {
+        let binary = Binary::open(path, LineSource::Auto).unwrap();
+        let has_dwarf = build.args.is_empty();
+        assert_eq!(binary.line_source(), if has_dwarf { LineSource::Dwarf } else { LineSource::Pclntab });
+        assert_eq!(Binary::open(path, LineSource::Dwarf).is_ok(), has_dwarf);
+        let binary = Binary::open(path, LineSource::Pclntab).unwrap();
+        assert_eq!(&binary.files().unwrap(), pclntab.files());
+        let file = binary.files().unwrap().names.iter().position(|name| name.ends_with("/shop.go")).unwrap();
+        let functions = binary.functions(&[FileId(file as u32)]).unwrap();
+        let main = functions.iter().find(|f| &*f.name == "main.main").unwrap();
+        assert_eq!(binary.symbol(main.range.low), Some("main.main"));
+        assert!(binary.stats().functions_read >= functions.len() && binary.stats().functions_broken == 0);
+    });
+}
+
+#[test]
+fn a_file_without_section_headers_is_read_by_its_segments() {
+    each_build(&[HERE, Build { arch: "arm64", ..HERE }], |_, path, image, pclntab| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[0x28..0x30].fill(0); // e_shoff
+        bytes[0x3c..0x40].fill(0); // e_shnum, e_shstrndx
+        let bare = Image::parse(path, bytes).unwrap();
+        assert!(bare.section(".gopclntab").is_none());
+        assert!(all(&open(&bare).unwrap(), &bare) == all(pclntab, image));
+    });
+}
+
+#[test]
+fn a_program_that_is_not_go_has_no_pclntab() {
+    let image = Image::open(&std::env::current_exe().unwrap()).unwrap();
+    let error = open(&image).unwrap_err().to_string();
+    assert!(error.ends_with("there is none, or its Go is older than 1.18"), "{error}");
 }
 
 #[test]
