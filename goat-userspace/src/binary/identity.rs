@@ -279,4 +279,40 @@ mod tests {
         check("novalue", None);
         check("", None);
     }
+
+    #[test]
+    fn the_commit_is_taken_from_the_settings() {
+        let mut found = Identity::default();
+        for line in [
+            "path\texample.com/shop/cmd/shopd",
+            "mod\texample.com/shop\tv1.1.0\th1:abc=",
+            "dep\texample.com/dep\tv0.1.0\th1:def=",
+            "build\t-buildmode=exe",
+            "build\tvcs=git",
+            "build\tvcs.revision=0123456789abcdef0123456789abcdef01234567",
+            "build\tvcs.time=2026-01-02T03:04:05Z",
+            "build\tvcs.modified=true",
+            "build\tbroken",
+            "",
+        ] {
+            found.add(line);
+        }
+        let settings = [
+            ("-buildmode", "exe"),
+            ("vcs", "git"),
+            ("vcs.revision", "0123456789abcdef0123456789abcdef01234567"),
+            ("vcs.time", "2026-01-02T03:04:05Z"),
+            ("vcs.modified", "true"),
+        ];
+        let expected = Identity {
+            path: "example.com/shop/cmd/shopd".into(),
+            module: Some(Module { path: "example.com/shop".into(), version: "v1.1.0".into() }),
+            vcs_revision: Some("0123456789abcdef0123456789abcdef01234567".into()),
+            vcs_time: Some("2026-01-02T03:04:05Z".into()),
+            vcs_modified: Some(true),
+            settings: settings.map(|(key, value)| (key.into(), value.into())).into(),
+            ..Identity::default()
+        };
+        assert_eq!(found, expected);
+    }
 }

@@ -4,11 +4,14 @@
 mod dwarf;
 mod error;
 mod functions;
+mod ident;
 mod identity;
 mod object;
 mod pclntab;
 mod stats;
 mod symbols;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path,
@@ -66,19 +69,24 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
-        let image = object::Image::open(path)?;
+        Self::new(object::Image::open(path)?, lines)
+    }
+
+    fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
         let identity = identity::read(&image)?;
         let dwarf = || dwarf::Tables::new(&image).map(Tables::Dwarf);
         let tables = match lines {
             LineSource::Auto => dwarf().map_or_else(|| pclntab::open(&image).map(Tables::Pclntab), Ok)?,
-            LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: path.into() })?,
+            LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: image.path().into() })?,
             LineSource::Pclntab => Tables::Pclntab(pclntab::open(&image)?),
         };
         let mut symbols = image.symbols();
-        if symbols.is_empty()
-            && let Tables::Pclntab(tables) = &tables
-        {
-            symbols = tables.symbols(&image);
+        if symbols.is_empty() {
+            // Stripped; pclntab still names the functions.
+            symbols = match &tables {
+                Tables::Pclntab(tables) => tables.symbols(&image),
+                Tables::Dwarf(_) => pclntab::open(&image).map(|tables| tables.symbols(&image)).unwrap_or_default(),
+            };
         }
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }

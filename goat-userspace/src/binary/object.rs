@@ -7,6 +7,7 @@
 //! like those of any other binary. Executable segments are left as they are in the file.
 
 use std::{
+    cmp::Reverse,
     fs::File,
     io::Read,
     ops::Range,
@@ -20,7 +21,7 @@ use object::{
     read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym},
 };
 
-use super::{Arch, Error, symbols::Symbols};
+use super::{Arch, Error, ident, symbols::Symbols};
 use crate::addr::{AddrRange, FileOffset, VirtAddr};
 
 /// The largest file that is read; the largest Go binaries have some hundred megabytes.
@@ -99,8 +100,8 @@ impl Image {
         }
         let size = metadata.len();
         let mut bytes = Vec::new();
-        (&mut file).take(size_of::<Header>() as u64).read_to_end(&mut bytes).map_err(io)?;
-        check_ident(path, &bytes)?;
+        (&mut file).take(ident::HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;
+        ident::check(path, &bytes)?;
         if size > MAX_FILE_BYTES {
             return Err(Error::TooLarge { path: path.into(), size, limit: MAX_FILE_BYTES });
         }
@@ -111,7 +112,7 @@ impl Image {
 
     /// Takes the file's bytes; `path` is for messages.
     pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        check_ident(path, &bytes)?;
+        ident::check(path, &bytes)?;
         let corrupt = |e: object::read::Error| Error::Corrupt { path: path.into(), what: e.to_string() };
         let unsupported = |found| Error::Unsupported { path: path.into(), found };
         let file: &[u8] = &bytes;
@@ -206,6 +207,12 @@ impl Image {
         Some(Section { addr: entry.addr, data })
     }
 
+    /// Where in the file the bytes of section `name` are.
+    #[cfg(test)]
+    pub(super) fn section_bytes(&self, name: &str) -> Option<Range<usize>> {
+        self.entry(name).map(|entry| entry.file.clone())
+    }
+
     fn entry(&self, name: &str) -> Option<&SectionEntry> {
         let named = |name: &str| self.sections.iter().find(|s| &*s.name == name && !s.file.is_empty());
         named(name).or_else(|| named(&format!(".z{}", name.strip_prefix('.')?)))
@@ -272,16 +279,15 @@ impl Image {
                 functions.push((addr, symbol.st_size(LE), name));
             }
         }
-        functions.sort_unstable();
-        let ends: Vec<VirtAddr> = functions.iter().map(|&(addr, ..)| addr).collect();
-        Ok(functions
-            .into_iter()
-            .map(|(low, size, name)| {
-                let next = || ends.get(ends.partition_point(|&end| end <= low)).copied();
-                let high = if size == 0 { next() } else { low.checked_add(size) };
-                (AddrRange { low, high: high.unwrap_or(low) }, name)
-            })
-            .collect())
+        // Of several at one address the one with a size: `runtime.text` and the like are only marks.
+        functions.sort_unstable_by_key(|&(addr, size, name)| (addr, Reverse(size), name));
+        functions.dedup_by_key(|&mut (addr, ..)| addr);
+        let next = functions.iter().skip(1).map(|&(addr, ..)| Some(addr)).chain([None]);
+        let range = |low: VirtAddr, size, next| {
+            let high = if size == 0 { next } else { low.checked_add(size) };
+            AddrRange { low, high: high.unwrap_or(low) }
+        };
+        Ok(functions.iter().zip(next).map(|(&(low, size, name), next)| (range(low, size, next), name)).collect())
     }
 
     fn slice(&self, addr: VirtAddr, len: usize, wanted: impl Fn(&Load) -> bool) -> Option<&[u8]> {
@@ -301,35 +307,6 @@ impl Image {
         let Some(place) = self.place(addr, size_of::<u64>(), |load| !load.executable) else { return };
         self.bytes[place].copy_from_slice(&value.to_le_bytes());
     }
-}
-
-/// Tells an ELF file for 64 bits, little-endian, from the rest, by its first bytes.
-fn check_ident(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let found = match bytes {
-        [0x7f, b'E', b'L', b'F', class, order, ..] => {
-            let found = match (*class, *order) {
-                (1, _) => "a 32-bit ELF file",
-                (2, 2) => "a big-endian ELF file",
-                (2, 1) if bytes.len() >= size_of::<Header>() => return Ok(()),
-                (2, 1) => {
-                    let (end, size) = (size_of::<Header>() as u64, bytes.len() as u64);
-                    return Err(Error::Truncated { path: path.into(), part: "file header".into(), end, size });
-                }
-                _ => "an ELF file of an unknown class",
-            };
-            return Err(Error::Unsupported { path: path.into(), found: found.into() });
-        }
-        [] => "an empty file",
-        [b'#', b'!', ..] => "a script",
-        [b'M', b'Z', ..] => "a Windows executable",
-        [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xcf | 0xce, ..] => "a macOS executable (Mach-O)",
-        [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => "a macOS universal binary",
-        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', ..] => "an archive of object files",
-        [0x1f, 0x8b, ..] => "a gzip-compressed file",
-        [b'\0', b'a', b's', b'm', ..] => "a WebAssembly module",
-        _ => "something else",
-    };
-    Err(Error::NotElf { path: path.into(), found })
 }
 
 fn file_range(

@@ -2,15 +2,20 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use gimli::AttributeValue;
+use gimli::{AttributeValue, Section as _};
 
-use super::{Dwarf, Unit};
+use super::{Dwarf, Unit, spend};
 use crate::binary::{FileId, FileTable};
 
 /// A longer path is no path (Linux's PATH_MAX).
 const MAX_PATH_BYTES: usize = 4096;
 /// All paths together; the largest Go programs have some ten thousand files.
 const MAX_PATHS_BYTES: usize = 256 << 20;
+
+/// The largest Go programs have some thousand packages, each a unit.
+const MAX_UNITS: usize = 1 << 16;
+/// An entry of a file table takes two bytes at least; some units may share a table, as partial units do.
+const FILES_PER_BYTE: usize = 2;
 
 pub(super) struct Index {
     /// Sorted by name.
@@ -37,6 +42,7 @@ impl UnitFiles {
 impl Index {
     pub(super) fn new(dwarf: &Dwarf<'_>) -> Self {
         let mut names = Names::default();
+        let mut entries = dwarf.debug_line.reader().len().saturating_mul(FILES_PER_BYTE);
         let mut units = Vec::new();
         let mut broken = 0;
         let mut headers = dwarf.units();
@@ -52,8 +58,21 @@ impl Index {
                 }
             };
             let Some(offset) = header.debug_info_offset() else { continue };
+            if units.len() == MAX_UNITS {
+                tracing::debug!(unit = offset.0, "too many units");
+                broken += 1;
+                break;
+            }
             match dwarf.unit(header) {
-                Ok(unit) => units.push(UnitFiles { offset: offset.0, files: names.unit(dwarf, &unit) }),
+                Ok(unit) => {
+                    let files = names.unit(dwarf, &unit);
+                    if !spend(&mut entries, files.len()) {
+                        tracing::debug!(unit = offset.0, "file tables overlap without end");
+                        broken += 1;
+                        break;
+                    }
+                    units.push(UnitFiles { offset: offset.0, files });
+                }
                 Err(error) => {
                     tracing::debug!(unit = offset.0, %error, "unit left out");
                     broken += 1;
