@@ -48,12 +48,11 @@ pub(super) fn new_lines(
     files: &[(&[u8], Oid, &[u8])],
 ) -> Result<Vec<LineSet>, Error> {
     let mut asked: HashMap<usize, Suspects> = HashMap::new();
-    let suspects = files.iter().enumerate().map(|(file, (path, id, text))| {
-        (
-            (*path).into(),
-            Version { id: *id, spans: vec![Span { file, new_side: 0, here: 0, lines: text::line_count(text) }] },
-        )
-    });
+    let suspects =
+        files.iter().enumerate().filter(|(_, (.., text))| !text.is_empty()).map(|(file, (path, id, text))| {
+            let all = Span { file, new_side: 0, here: 0, lines: text::line_count(text) };
+            ((*path).into(), Version { id: *id, spans: vec![all] })
+        });
     asked.insert(0, suspects.collect());
     let mut found = vec![LineSet::new(); files.len()];
     for (at, step) in history.commits.iter().enumerate() {

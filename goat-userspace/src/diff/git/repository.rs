@@ -74,7 +74,12 @@ fn check_ancestor(
         Ok(_) if repository.graph_descendant_of(new_id, old_id).map_err(git("walk the history"))? => Ok(()),
         Ok(base) => {
             let (old, new) = both();
-            Err(Error::NotAncestor { old, new, base: base.to_string() })
+            let advice = if base == new_id {
+                "the sides seem to be the other way round"
+            } else {
+                "compare with that commit, or merge or rebase first"
+            };
+            Err(Error::NotAncestor { old, new, base: base.to_string(), advice })
         }
         Err(error) if error.code() == ErrorCode::NotFound && error.class() == ErrorClass::Merge => {
             let (old, new) = both();
