@@ -1,5 +1,7 @@
 //! Which files a comparison tells of: what is left out and why, modules, components.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it is made of")]
+
 mod git_repository;
 
 use std::{collections::BTreeMap, fs, os::unix, path::Path};
@@ -71,7 +73,7 @@ fn what_is_no_source_text_is_left_out_and_does_no_harm() {
     let inner = Repo::new();
     inner.commit("inner");
     let root = repo.path();
-    repo.write("was-link.go", "package a\n").write("to-link.go", "package a\n").write("dir.go/x.go", "package a\n");
+    repo.write("was-link.go", "package a\n").write("to-link.go", "package a\n").write("dir.go/x.go", "package x\n");
     fs::remove_file(root.join("was-link.go")).unwrap();
     unix::fs::symlink("to-link.go", root.join("was-link.go")).unwrap();
     repo.commit("old");
@@ -79,9 +81,9 @@ fn what_is_no_source_text_is_left_out_and_does_no_harm() {
     fs::remove_file(root.join("to-link.go")).unwrap();
     fs::remove_dir_all(root.join("dir.go")).unwrap();
     unix::fs::symlink("was-link.go", root.join("to-link.go")).unwrap();
-    repo.write("was-link.go", "package a\n").write("dir.go", "package a\n").write("binary.go", b"package a\0\n");
+    repo.write("was-link.go", "package w\n").write("dir.go", "package d\n").write("binary.go", b"package a\0\n");
     repo.write("lfs.go", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n");
-    repo.write("latin.go", b"package a // \xe9\n").write("spaced name.go", "package a\n");
+    repo.write("latin.go", b"package a // \xe9\n").write("spaced name.go", "package s\n");
     let odd = <std::ffi::OsStr as unix::ffi::OsStrExt>::from_bytes(b"odd\xff/\xfe.go");
     fs::create_dir_all(root.join(odd).parent().unwrap()).unwrap();
     fs::write(root.join(odd), "package a\n").unwrap();

@@ -1,5 +1,7 @@
 //! Which lines count as changed: beside git, which is asked in the same test.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it is made of")]
+
 mod git_repository;
 
 use std::collections::BTreeMap;

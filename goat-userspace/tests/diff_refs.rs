@@ -1,5 +1,7 @@
 //! What may be named as a side of a comparison, and what a user is told of a repository that can't be compared.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it is made of")]
+
 mod git_repository;
 
 use std::path::Path;

@@ -38,6 +38,9 @@ struct Version {
     spans: Vec<Span>,
 }
 
+/// Where a parent has a file, and its content there.
+type Origin = (Box<[u8]>, Oid);
+
 /// The versions that a commit is asked about, by path.
 type Suspects = BTreeMap<Box<[u8]>, Version>;
 
@@ -122,7 +125,7 @@ impl<'a> Parents<'a> {
 
     /// Hands the lines of one version to the parents that have them, in `passed`; what is left is the commit's own.
     fn pass(&mut self, path: &[u8], version: Version, passed: &mut [Suspects]) -> Result<Vec<Span>, Error> {
-        let mut origins: Vec<Option<(Box<[u8]>, Oid)>> = vec![None; passed.len()];
+        let mut origins: Vec<Option<Origin>> = vec![None; passed.len()];
         for look_for in [Self::same_path, Self::renamed] {
             for parent in 0..passed.len() {
                 if origins[parent].is_some() {
@@ -151,7 +154,7 @@ impl<'a> Parents<'a> {
         Ok(spans)
     }
 
-    fn same_path(&mut self, parent: usize, path: &[u8]) -> Result<Option<(Box<[u8]>, Oid)>, Error> {
+    fn same_path(&mut self, parent: usize, path: &[u8]) -> Result<Option<Origin>, Error> {
         let there = match parent.checked_sub(1) {
             None => self.changed.get(path).and_then(|delta| delta.old),
             Some(other) => tree::file_at(&self.others[other].0, path)?,
@@ -159,7 +162,7 @@ impl<'a> Parents<'a> {
         Ok(there.filter(|entry| entry.kind == Kind::File).map(|entry| (path.into(), entry.id)))
     }
 
-    fn renamed(&mut self, parent: usize, path: &[u8]) -> Result<Option<(Box<[u8]>, Oid)>, Error> {
+    fn renamed(&mut self, parent: usize, path: &[u8]) -> Result<Option<Origin>, Error> {
         let deltas = match parent.checked_sub(1) {
             None => &self.step.deltas,
             Some(other) => match &mut self.others[other] {
