@@ -13,9 +13,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fixture::{Program, Running, armed, hits};
+use fixture::{Program, Running};
 use goat::{
-    counts::Armed,
+    counts::{Armed, Counts},
     plan::ProbePlan,
     session::{self, Backend, Error, Features, Options, Session, Target, spawn},
 };
@@ -38,6 +38,14 @@ fn by(backend: Backend) -> Options {
 
 fn attach(plan: &ProbePlan, running: &Running, options: &Options) -> Session {
     session::attach(plan, &Target::Pid(running.pid()), options).unwrap()
+}
+
+fn hits(counts: &Counts) -> Vec<u64> {
+    counts.slots.iter().map(|s| s.hits).collect()
+}
+
+fn armed(counts: &Counts) -> Vec<Armed> {
+    counts.slots.iter().map(|s| s.armed).collect()
 }
 
 /// The bytes of the first site in the memory of a target that is loaded where its file says.
