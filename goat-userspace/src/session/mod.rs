@@ -27,7 +27,7 @@ use aya::{
     programs::uprobe::UProbeLink,
 };
 pub use error::Error;
-pub use features::{Capability, Features};
+pub use features::{Capability, Features, check_privileges};
 use goat_common::{Cookie, MAX_SITES, ProcessFilter};
 pub use target::Target;
 
@@ -108,6 +108,7 @@ enum Links {
 /// Checks that `target` runs the plan's binary, arms every site of `plan` in it, and reads each back from its text.
 pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Session, Error> {
     let started = Instant::now();
+    target::check_arch(&plan.identity)?;
     let (backend, pid_filter) = choose(options.backend)?;
     let (process, path) = match target {
         Target::Pid(pid) => (Some(Process::open(*pid)?), PathBuf::from(format!("/proc/{pid}/exe"))),
@@ -156,10 +157,9 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
 /// The backend, and whether its pid filter can be relied on.
 fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
     if wanted == Some(Backend::PerfEvent) {
-        features::check_privileges(Backend::PerfEvent)?;
+        check_privileges(Backend::PerfEvent)?;
         return Ok((Backend::PerfEvent, true));
     }
-    features::check_privileges(Backend::UprobeMulti)?;
     let features = Features::probe()?;
     if features.uprobe_multi {
         return Ok((Backend::UprobeMulti, features.multi_pid_filter));
@@ -168,7 +168,7 @@ fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
         let need = "use Linux 6.6 or newer, built with CONFIG_UPROBES, or the backend perf_event";
         return Err(Error::Unsupported { backend, release: features.release, need });
     }
-    features::check_privileges(Backend::PerfEvent)?;
+    check_privileges(Backend::PerfEvent)?;
     Ok((Backend::PerfEvent, true))
 }
 

@@ -30,7 +30,17 @@ macro_rules! need_uprobes {
     };
 }
 
-const BACKENDS: [Backend; 2] = [Backend::UprobeMulti, Backend::PerfEvent];
+/// The backends that these privileges allow.
+fn backends() -> Vec<Backend> {
+    let allowed = |backend: &Backend| match session::check_privileges(*backend) {
+        Ok(()) => true,
+        Err(e) => {
+            eprintln!("skipped for {backend}: {e}");
+            false
+        }
+    };
+    [Backend::UprobeMulti, Backend::PerfEvent].into_iter().filter(allowed).collect()
+}
 
 fn by(backend: Backend) -> Options {
     Options { backend: Some(backend), ..Options::default() }
@@ -61,7 +71,7 @@ fn every_call_from_every_goroutine_is_counted() {
     need_uprobes!();
     let program = Program::build(&[]);
     let plan = program.plan(&[(program.find("work", "LEAQ"), None), (program.find("work", "RET"), None)]);
-    for backend in BACKENDS {
+    for backend in backends() {
         let mut running = Running::start(&program);
         let before = SystemTime::now();
         let unprobed = running.ask("work 8 500");
@@ -135,7 +145,7 @@ fn a_refused_instruction_is_said_and_the_others_count() {
         (accepted, None),
         (program.find("pick", "CMPQ"), None),
     ]);
-    for backend in BACKENDS {
+    for backend in backends() {
         let mut running = Running::start(&program);
         let session = attach(&plan, &running, &by(backend));
         let counts = session.counts();
@@ -180,6 +190,9 @@ fn other_processes_of_the_file_do_not_count() {
     for (backend, filter_in_program) in
         [(Backend::UprobeMulti, false), (Backend::UprobeMulti, true), (Backend::PerfEvent, false)]
     {
+        if !backends().contains(&backend) {
+            continue;
+        }
         let (mut target, mut other) = (Running::start(&program), Running::start(&program));
         let options = Options { filter_in_program, ..by(backend) };
         let session = attach(&plan, &target, &options);
@@ -311,6 +324,11 @@ fn another_binary_is_refused() {
         assert!(ids.iter().all(|id| error.to_string().contains(id)), "{error}");
     }
 
+    let mut plan = program.plan(&[]);
+    plan.identity.arch = "riscv64".into();
+    let error = refusal(&plan);
+    assert!(error.to_string().starts_with("the plan is for riscv64, and this machine runs amd64"), "{error}");
+
     // The same build id and another byte: changed after it was built.
     let mut plan = program.plan(&[(program.find("work", "LEAQ"), None)]);
     plan.sites[0].instruction[3] ^= 1;
@@ -338,7 +356,7 @@ fn a_plan_without_sites_attaches_nothing() {
     need_uprobes!();
     let program = Program::build(&[]);
     let running = Running::start(&program);
-    for backend in BACKENDS {
+    for backend in backends() {
         let session = attach(&program.plan(&[]), &running, &by(backend));
         assert!(session.counts().slots.is_empty() && session.is_ready());
         session.detach().unwrap();
@@ -348,6 +366,9 @@ fn a_plan_without_sites_attaches_nothing() {
 #[test]
 fn perf_events_are_capped_with_the_reason() {
     need_uprobes!();
+    if !backends().contains(&Backend::PerfEvent) {
+        return;
+    }
     let program = Program::build(&[]);
     let running = Running::start(&program);
     let plan = program.plan(&vec![(program.find("work", "LEAQ"), None); 1_001]);
