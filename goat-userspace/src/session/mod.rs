@@ -99,6 +99,12 @@ pub struct Session {
     attach_time: Duration,
 }
 
+// Readers on other threads share it.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Session>();
+};
+
 /// What keeps the probes in. Closing it takes them out.
 enum Links {
     Multi(Vec<OwnedFd>),

@@ -7,7 +7,7 @@
 mod fixture;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     os::unix::fs::FileExt,
     process::{Command, Stdio},
     time::{Duration, SystemTime},
@@ -199,6 +199,30 @@ fn other_processes_of_the_file_do_not_count() {
         other.ask("work 4 5");
         target.ask("work 4 3");
         assert_eq!(hits(&session.counts()), [12], "{backend}, filter in the program: {filter_in_program}");
+    }
+}
+
+#[test]
+fn a_target_in_another_pid_namespace_is_told_by_its_own_id() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--pid", "--fork"]).arg(&program.path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    if !Command::new("unshare").args(["--pid", "--fork", "true"]).status().is_ok_and(|s| s.success()) {
+        eprintln!("skipped: no pid namespace can be made here");
+        return;
+    }
+    let mut running = Running::of(unshare.spawn().unwrap());
+    let runs_it = |pid: &u32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program.path);
+    let processes = fs::read_dir("/proc").unwrap().flatten().filter_map(|e| e.file_name().to_str()?.parse().ok());
+    let pid = processes.into_iter().find(runs_it).unwrap();
+
+    let plan = program.plan(&[(program.find("work", "LEAQ"), None)]);
+    for filter_in_program in [false, true] {
+        let options = Options { filter_in_program, ..Options::default() };
+        let session = session::attach(&plan, &Target::Pid(pid), &options).unwrap();
+        running.ask("work 2 5");
+        assert_eq!(hits(&session.counts()), [10], "filter in the program: {filter_in_program}");
     }
 }
 
