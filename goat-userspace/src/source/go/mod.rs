@@ -125,12 +125,12 @@ impl<'t> Walk<'t> {
     fn run(&mut self, tree: &Tree) {
         let mut cursor = tree.walk();
         loop {
-            let frame = self.enter(&cursor);
-            if let Some(frame) = frame
-                && cursor.goto_first_child()
-            {
-                self.frames.push(frame);
-                continue;
+            if let Some(frame) = self.enter(&cursor) {
+                if cursor.goto_first_child() {
+                    self.frames.push(frame);
+                    continue;
+                }
+                self.leave(&frame);
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {

@@ -296,6 +296,15 @@ fn new_takes_any_expression_and_both_words_may_be_names() {
 }
 
 #[test]
+fn text_that_is_no_token_ends_where_it_ends() {
+    for junk in ["\u{0}", "#", "'éé'", "x '"] {
+        let file = parse_text(&format!("package p\nfunc f() {{\n\tg(func() {{\n\t\t{junk}\n\t}}, func() {{}})\n}}\n"));
+        assert_eq!(file.statements[0].closures.len(), 2, "{junk:?}");
+        assert_invariants(&file);
+    }
+}
+
+#[test]
 fn deep_nesting_is_only_long() {
     let nested = [("(", ")"), ("{", "}"), ("if x {", "}"), ("func() {", "}()"), ("[]T{", "}"), ("-", ""), ("x: ", ";")];
     for (open, close) in nested {
