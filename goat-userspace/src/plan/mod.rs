@@ -1,11 +1,13 @@
 //! Track points and a binary in, the addresses to probe out; or, for a point, why it can't be observed.
 
+mod absent;
 mod check;
 mod compiled;
 mod copy;
 mod entries;
 mod error;
 mod file;
+mod finder;
 mod json;
 mod observability;
 mod placement;

@@ -99,6 +99,7 @@ impl<'t> Walk<'t> {
             punctuation: LineSet::new(),
             syntax_errors: Vec::new(),
             build_constraint: None,
+            cgo: false,
             line_directives: false,
         };
         Self {
@@ -168,6 +169,11 @@ impl<'t> Walk<'t> {
                     let header = self.text.get(..node.start_byte()).unwrap_or_default();
                     self.file.build_constraint = directives::build_constraint(header);
                 }
+                Some(Frame::plain(Role::Plain))
+            }
+            Kind::Import => {
+                let path = node.child_by_field_name("path").map(|path| names::slice(path, self.text));
+                self.file.cgo |= matches!(path, Some("\"C\"" | "`C`"));
                 Some(Frame::plain(Role::Plain))
             }
             Kind::Function => Some(self.function(node)),

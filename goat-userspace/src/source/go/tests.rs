@@ -267,6 +267,9 @@ fn files_by_what_stands_outside_functions() {
     assert_eq!((file.code.to_string().as_str(), file.punctuation.to_string().as_str()), ("6,8,10-12", ""));
     let file = parse_text("package p\n//go:build linux\nvar x int\n");
     assert_eq!((file.build_constraint, file.line_directives), (None, false));
+    let imports_c = |text: &str| parse_text(&format!("package p\n{text}\n")).cgo;
+    assert!(imports_c("import \"C\"") && imports_c("import (\n\t\"fmt\"\n\t_ `C`\n)"));
+    assert!(!imports_c("import \"c\"\nvar s = \"C\""));
 }
 
 #[test]
