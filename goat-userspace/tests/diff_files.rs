@@ -68,6 +68,16 @@ fn what_is_left_out_is_listed_with_its_rule() {
 }
 
 #[test]
+fn without_a_module_at_the_root_every_module_counts() {
+    let repo = Repo::new();
+    repo.write("api/go.mod", "module m/api\n").write("web/go.mod", "module m/web\n").commit("old");
+    repo.write("api/a.go", "package a\n").write("web/w.go", "package w\n").write("x.go", "package x\n").commit("new");
+    check(&repo, "", &Filter::default(), &["api/a.go", "web/w.go", "x.go"], &[]);
+    let others = [("web/w.go", "other module: web"), ("x.go", "other module: .")];
+    check(&repo, "api", &Filter::default(), &["api/a.go"], &others);
+}
+
+#[test]
 fn what_is_no_source_text_is_left_out_and_does_no_harm() {
     let repo = Repo::new();
     let inner = Repo::new();
