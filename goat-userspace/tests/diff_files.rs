@@ -192,6 +192,23 @@ fn nested_modules_are_components_when_all_modules_count() {
 }
 
 #[test]
+fn a_command_of_the_go_distribution_holds_what_it_imports_of_the_standard_library() {
+    let repo = Repo::new();
+    repo.write("src/go.mod", "module std\n").write("src/cmd/go.mod", "module cmd\n").commit("old");
+    repo.write("src/cmd/gofmt/gofmt.go", "package main\n\nimport (\n\t\"cmd/internal/x\"\n\t\"go/ast\"\n)\n");
+    repo.write("src/cmd/internal/x/x.go", "package x\n")
+        .write("src/go/ast/ast.go", "package ast\nimport \"go/token\"\n");
+    repo.write("src/go/token/token.go", "package token\n")
+        .write("src/go/build/build.go", "package build\n")
+        .commit("new");
+    let components = repo.between("old", "new", Precision::Blame).unwrap().components;
+    let found: Vec<_> =
+        components.iter().map(|component| (component.name.as_str(), component.dirs.join(" "))).collect();
+    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/token".to_owned();
+    assert_eq!(found, [("src/cmd/gofmt", dirs)]);
+}
+
+#[test]
 fn ignored_and_test_files_make_no_component() {
     let repo = Repo::new();
     repo.write("go.mod", "module m\n").commit("old");

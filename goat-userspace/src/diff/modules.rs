@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::go_mod;
 
+/// The module of the Go distribution's src directory. Its commands are another: `cmd`, in src/cmd.
+const STANDARD_LIBRARY: &str = "std";
+
 /// Every directory that holds a `go.mod`, and the path that it declares.
 pub(super) struct Modules {
     /// By directory from the repository's root, empty for the root. `None` for a `go.mod` without a `module` directive: it
@@ -47,13 +50,17 @@ impl Modules {
         })
     }
 
-    /// Where the packages of `import` would be, the most specific module's first.
+    /// Where the packages of `import` would be, the most specific module's first. The Go distribution's module `std` has no
+    /// prefix of its own: `go/ast` is its directory go/ast.
     pub(super) fn dirs_of<'a>(&'a self, import: &'a str) -> impl Iterator<Item = String> + 'a {
         let mut found: Vec<_> = self
             .by_dir
             .iter()
             .filter_map(|(dir, module)| {
                 let module = module.as_deref()?;
+                if module == STANDARD_LIBRARY {
+                    return Some((0, join(dir, import)));
+                }
                 let below = import.strip_prefix(module)?;
                 let below = if below.is_empty() { "" } else { below.strip_prefix('/')? };
                 Some((module.len(), join(dir, below)))
@@ -137,5 +144,16 @@ mod tests {
         check("example.com/a/tools", &["tools", "tools"]);
         check("example.com/ab", &[]);
         check("fmt", &[]);
+    }
+
+    #[test]
+    fn the_standard_librarys_imports_have_no_prefix() {
+        let go_mods = [("src", "module std"), ("src/cmd", "module cmd")];
+        let modules = Modules::new(go_mods.map(|(dir, text)| (dir.to_owned(), text.to_owned())), "");
+        let check = |import: &str, expected: &[&str]| {
+            assert_eq!(modules.dirs_of(import).collect::<Vec<_>>(), expected, "{import}");
+        };
+        check("go/ast", &["src/go/ast"]);
+        check("cmd/gofmt", &["src/cmd/gofmt", "src/cmd/gofmt"]);
     }
 }
