@@ -173,7 +173,8 @@ impl Gathered {
         }
     }
 
-    fn finish(self) -> (Status, Vec<Blind>) {
+    fn finish(mut self) -> (Status, Vec<Blind>) {
+        self.blind.sort_by(|a, b| (&a.function, a.inlined, a.reason).cmp(&(&b.function, b.inlined, b.reason)));
         if self.instances.is_empty() {
             // The copies may differ in why; the reason that says most about the code comes first.
             let reason = self.blind.iter().map(|b| b.reason).max().unwrap_or(Unobservable::NotLinked);
