@@ -38,17 +38,16 @@ impl<'a> Absent<'a> {
             return Status::Unobservable(Unobservable::NotLinked);
         }
         let dir = source.path.dir();
-        let holds = |c: &&Component| c.dirs.iter().any(|d| d == dir);
         let components = &self.inputs.changes.components;
         let mine = components.iter().find(|c| Some(c.id) == self.component);
-        if mine.is_some_and(|c| holds(&c)) {
+        if mine.is_some_and(|c| c.holds(dir)) {
             // The package is in, the file is not: a constraint keeps it out, or nothing in it is called.
             return match source.left_out_by(&self.build) {
                 Some(rule) => Status::Excluded(Excluded::Excluded, rule),
                 None => Status::Unobservable(Unobservable::NotLinked),
             };
         }
-        match components.iter().find(holds) {
+        match components.iter().find(|c| c.holds(dir)) {
             Some(other) => Status::Excluded(Excluded::OtherComponent, format!("only {} holds it", other.name)),
             None => Status::Excluded(Excluded::Excluded, "no command of the repository imports its package".to_owned()),
         }

@@ -15,7 +15,6 @@ use crate::{
     binary::{Binary, FileId},
     diff::ChangeSet,
     lines::LineSet,
-    paths::RepoPath,
     source::{FunctionId, SourceIndex},
     track::{Granularity, PathMap, TrackPoint, TrackPoints},
 };
@@ -224,15 +223,12 @@ fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
             .any(|e| e.trim_start_matches("./").trim_end_matches('/') == name || (e.is_empty() && name == ".")),
         _ => true,
     };
-    let in_dirs = |component: &crate::diff::Component, point: &Point| {
-        let path: &RepoPath = &inputs.sources.files[point.file as usize].path;
-        component.dirs.iter().any(|d| d == path.dir())
-    };
+    let files = &inputs.sources.files;
     (inputs.changes.components.iter().filter(|c| chosen(&c.name)))
-        .map(|c| Component {
-            id: c.id,
-            name: c.name.clone(),
-            points: points.iter().filter(|p| in_dirs(c, p)).map(|p| p.id).collect(),
+        .map(|c| {
+            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir())).collect();
+            let points = points.iter().filter(|p| held[p.file as usize]).map(|p| p.id).collect();
+            Component { id: c.id, name: c.name.clone(), points }
         })
         .collect()
 }
