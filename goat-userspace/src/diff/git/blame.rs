@@ -1,10 +1,10 @@
 //! Precision 1: which lines come from a commit that the old side has not.
 //!
-//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file to
-//! its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
-//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may have it under
-//! another name. libgit2 has a blame too, but it walks past the old side on merged branches and is slow on long
-//! histories (libgit2#3027); all files at once, in one pass, and only as far as the old side is both exact and cheap.
+//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file
+//! to its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
+//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may
+//! have it under another name. libgit2 has a blame too, but it walks past the old side on merged branches and is slow on
+//! long histories (libgit2#3027); all files at once, in one pass, and only as far as the old side is both exact and cheap.
 
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
