@@ -70,6 +70,30 @@ pub struct Insn {
     pub effect: bool,
     /// Whether it touches memory other than the stack, so that it may fault and never finish.
     pub may_fault: bool,
+    /// What it does with the flags.
+    pub flags: Flags,
+}
+
+/// What an instruction does with the flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flags {
+    /// Nothing.
+    Untouched,
+    /// Sets them to something that no one here asks for.
+    Clobbered,
+    /// Sets them by comparing two values, or one with zero.
+    Compared(Comparison),
+    /// Makes a value of them: CMOVcc, SETcc. What a branch asks stands in [`Flow::Branch`].
+    Chosen(Condition),
+}
+
+/// A CMP, or a TEST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Comparison {
+    /// Whether the right side is a constant, or zero.
+    pub constant: bool,
+    /// Whether it tells whether one byte is zero, as for a truth value.
+    pub byte_zero: bool,
 }
 
 /// Where control goes from an instruction.

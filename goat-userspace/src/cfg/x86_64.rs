@@ -3,7 +3,7 @@
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 use super::{
-    Flow, Insn, Tables,
+    Comparison, Flags, Flow, Insn, Tables,
     probe_class::{Encoding, Map, classify},
 };
 use crate::{
@@ -37,6 +37,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
                 weak: true,
                 effect: false,
                 may_fault: true,
+                flags: Flags::Clobbered,
             });
             continue;
         }
@@ -50,6 +51,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
             weak: is_weak(&instruction),
             effect: flow == Flow::Call || writes_memory(&instruction),
             may_fault: may_fault(&instruction),
+            flags: flags(&instruction),
         });
     }
     insns
@@ -84,6 +86,34 @@ fn callee(name: &str) -> Flow {
         "gopanic" | "throw" | "fatal" | "fatalthrow" | "block" => Flow::Panic { explicit: true },
         _ if function.starts_with("panic") || function.starts_with("goPanic") => Flow::Panic { explicit: false },
         _ => Flow::Call,
+    }
+}
+
+fn flags(instruction: &Instruction) -> Flags {
+    let condition = condition_code(instruction);
+    if condition < 16 && instruction.flow_control() == FlowControl::Next {
+        return Flags::Chosen(Condition(condition));
+    }
+    let width = |i| match instruction.op_kind(i) {
+        OpKind::Register => instruction.op_register(i).size(),
+        _ => instruction.memory_size().size(),
+    };
+    match instruction.mnemonic() {
+        Mnemonic::Cmp => {
+            let constant = is_immediate(instruction.op1_kind());
+            let byte_zero = constant && instruction.immediate(1) == 0 && width(0) == 1;
+            Flags::Compared(Comparison { constant, byte_zero })
+        }
+        // TEST x, x compares with zero. TEST with a mask, or of two values, tells whether their common bits are zero.
+        Mnemonic::Test => {
+            let itself =
+                instruction.op_kind(1) == OpKind::Register && instruction.op0_register() == instruction.op1_register();
+            Flags::Compared(Comparison { constant: itself, byte_zero: itself && width(0) == 1 })
+        }
+        // A call changes them; so does whatever the callee does.
+        _ if instruction.rflags_modified() != 0 || instruction.flow_control() == FlowControl::Call => Flags::Clobbered,
+        _ if instruction.flow_control() == FlowControl::IndirectCall => Flags::Clobbered,
+        _ => Flags::Untouched,
     }
 }
 

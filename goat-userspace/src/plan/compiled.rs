@@ -68,6 +68,11 @@ impl<'b> Compiled<'b> {
         true
     }
 
+    /// Whether the instruction stands in the body of `node` itself, not in one inlined into it.
+    pub(super) fn is_own(&self, node: Option<u32>, insn: usize) -> bool {
+        self.places[insn].node == node
+    }
+
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
     pub(super) fn is_strong(&self, insn: usize) -> bool {
         !self.cfg.insns[insn].weak

@@ -99,7 +99,7 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// The statement of this function whose code a line is, where several touch it: the first. `None` on a line that a case's
     /// header shares with its body, and on lines of other functions.
-    fn first_statement_on(&self, line: u32) -> Option<StatementId> {
+    pub(super) fn first_statement_on(&self, line: u32) -> Option<StatementId> {
         let file = self.source;
         let touches = |s: &StatementId| {
             let statement = &file.statements[s.0 as usize];

@@ -18,6 +18,10 @@ pub(super) fn place(cfg: &Cfg, spots: &[Spot]) -> Result<Vec<Placed>, Unobservab
     for spot in spots {
         let site = match *spot {
             Spot::Block { block, insn } => in_block(cfg, block, insn),
+            Spot::Flags { insn, condition } => match cfg.insns[insn].probe {
+                Some(class) => Ok(Placed { insn, condition: Some(condition), class }),
+                None => Err(Unobservable::RefusedInstruction),
+            },
             Spot::Edge { from, to } => {
                 let all_lead_here = cfg.blocks[to].preds.iter().all(|p| spots.contains(&Spot::Edge { from: *p, to }));
                 if all_lead_here && !cfg.blocks[to].panics {

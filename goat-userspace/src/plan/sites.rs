@@ -13,9 +13,9 @@
 //! A statement without evidence runs if and only if the next one in its list does, or, if it is the first, if the list is entered.
 
 use super::{
-    Unobservable,
+    Condition, Unobservable,
     copy::{Copy, Evidence},
-    entries,
+    entries::{self, Entry},
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -27,7 +27,7 @@ use crate::{
 const MAX_SPOTS: usize = 64;
 
 /// A place in a copy's control flow.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Spot {
     /// A block, at this instruction or anywhere in the block from which control can only have come straight here.
     Block {
@@ -42,6 +42,13 @@ pub(super) enum Spot {
         from: BlockIndex,
         /// Where it leads.
         to: BlockIndex,
+    },
+    /// An instruction, where the flags satisfy the condition.
+    Flags {
+        /// Which instruction.
+        insn: usize,
+        /// What the flags must satisfy.
+        condition: Condition,
     },
 }
 
@@ -144,8 +151,10 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
             None => statement(copy, owner),
         };
     }
-    if let Some(entry) = entries::entry(copy, id) {
-        return Ok(entry.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
+    match entries::entry(copy, id) {
+        Some(Entry::Edges(edges)) => return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect()),
+        Some(Entry::Flags { insn, condition }) => return Ok(vec![Spot::Flags { insn, condition }]),
+        None => {}
     }
     // Without a decision to look at, only what can't have been done early tells.
     let first = block.statements.first().ok_or(Unobservable::Speculated)?;
@@ -224,10 +233,7 @@ struct Scopes {
 
 impl Scopes {
     fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let around = |scope| {
-            let entry = entries::entry(copy, scope)?;
-            Some(copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to))))
-        };
+        let around = |scope| entries::reachable_without(copy, scope);
         Self { avoidable: copy.conditional_scopes(id).into_iter().map(around).collect() }
     }
 
@@ -292,16 +298,15 @@ fn entered_later(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> boo
     while let (_, Some(next)) = copy.neighbours(at) {
         let bodies = &copy.source.statements[next.0 as usize].bodies;
         for body in bodies.iter().filter(|_| copy.source.statements[next.0 as usize].span.start > statement.span.end) {
-            let Some(entry) = entries::entry(copy, *body) else { continue };
-            if !copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to)))[block] {
+            if entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]) {
                 return true;
             }
         }
         at = next;
     }
     // And its own bodies, for what stands in a header.
-    statement.bodies.iter().any(|body| {
-        entries::entry(copy, *body)
-            .is_some_and(|e| !copy.compiled.cfg.reachable_without(&|from, to| e.contains(&(from, to)))[block])
-    })
+    statement
+        .bodies
+        .iter()
+        .any(|body| entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]))
 }
