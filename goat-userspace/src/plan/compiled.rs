@@ -73,6 +73,11 @@ impl<'b> Compiled<'b> {
         self.places[insn].node == node
     }
 
+    /// Whether the instruction's position differs from that of the one in front of it, so that the compiler gave it one.
+    pub(super) fn begins_row(&self, insn: usize) -> bool {
+        insn > 0 && self.places[insn] != self.places[insn - 1]
+    }
+
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
     pub(super) fn is_strong(&self, insn: usize) -> bool {
         !self.cfg.insns[insn].weak

@@ -173,8 +173,17 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>
         on.next().filter(|_| on.next().is_none())
     };
     debug_assert!(header.bodies.iter().all(|b| copy.source.blocks[b.0 as usize].kind != BlockKind::Then));
+    let default = (0..found.len()).find(|b| block(*b).default);
+    let no_match_is_known = default.is_some_and(|d| found[d].is_some());
     for body in 0..found.len() {
         if found[body].is_some() || block(body).default || !header.has_no_code(body) {
+            continue;
+        }
+        if no_match_is_known {
+            // What leaves the statement has found a match.
+            let edges: BTreeSet<Edge> =
+                outside.keys().filter(|(from, _)| case_of(*from) == Some(body)).copied().collect();
+            found[body] = (!edges.is_empty()).then_some(edges);
             continue;
         }
         let targets_of = |wanted: &dyn Fn(Option<usize>) -> bool| -> BTreeSet<BlockIndex> {
@@ -198,7 +207,6 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>
             found[body] = Some(edges);
         }
     }
-    let default = (0..found.len()).find(|b| block(*b).default);
     if let Some(default) = default
         && found[default].is_none()
         && header.has_no_code(default)

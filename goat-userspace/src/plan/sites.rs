@@ -68,6 +68,9 @@ pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
 fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let own = from_evidence(copy, id, copy.evidence(id));
     let Err(why) = own else { return own };
+    if let Ok(found) = from_evidence(copy, id, copy.weak_evidence(id)) {
+        return Ok(found);
+    }
     behind(copy, id)
         .or_else(|_| in_front(copy, id))
         .map_err(|other| if why == Unobservable::OptimisedOut { other } else { why })
@@ -204,11 +207,12 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     let compiled = copy.compiled;
     let scopes = Scopes::new(copy, id);
     let before = Before::new(copy, id);
+    let after = After::new(copy, id);
     let usable: Vec<Evidence> = evidence
         .into_iter()
         .filter(|e| before.allows(copy, e))
         .filter(|e| e.solid || scopes.lead_to(e.block))
-        .filter(|e| e.solid || !entered_later(copy, id, e.block))
+        .filter(|e| e.solid || after.allows(copy, e) && !entered_later(copy, id, e.block))
         .map(|e| Evidence { insn: before.behind(e), ..e })
         .collect();
     let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
@@ -243,33 +247,31 @@ impl Scopes {
     }
 }
 
-/// What the statement in front of a point does for certain: calls, stores and branches.
+/// By block, the instructions of a statement, bodies included, that prove where it ran: calls, stores and branches. By block, the
+/// last of them; `other`'s lines left out.
+fn certain(copy: &Copy<'_, '_>, id: StatementId, other: StatementId) -> Vec<(BlockIndex, usize)> {
+    let lines = copy.source.statements[id.0 as usize].span.lines();
+    let others = copy.source.statements[other.0 as usize].header.lines();
+    let compiled = copy.compiled;
+    let mine = |i: &usize| {
+        compiled.is_solid(*i) && copy.line(*i).is_some_and(|line| lines.contains(line) && !others.contains(line))
+    };
+    (compiled.cfg.blocks.iter().enumerate())
+        .filter(|(b, block)| !block.panics && !block.prologue && compiled.reachable[*b])
+        .filter_map(|(b, block)| Some((b, (block.first..block.end).rev().find(mine)?)))
+        .collect()
+}
+
+/// What the nearest statement in front of a point that does anything for certain does.
 struct Before {
     done: Vec<(BlockIndex, usize)>,
 }
 
 impl Before {
     fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let mut at = id;
-        while let (Some(previous), _) = copy.neighbours(at) {
-            let lines = copy.source.statements[previous.0 as usize].span.lines();
-            let own = copy.source.statements[id.0 as usize].header.lines();
-            let mut done = Vec::new();
-            for (b, block) in copy.compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.panics && !b.prologue) {
-                let mine = |i: &usize| {
-                    copy.compiled.is_solid(*i)
-                        && copy.line(*i).is_some_and(|line| lines.contains(line) && !own.contains(line))
-                };
-                if let Some(last) = (block.first..block.end).rev().find(mine) {
-                    done.push((b, last));
-                }
-            }
-            if !done.is_empty() {
-                return Self { done };
-            }
-            at = previous;
-        }
-        Self { done: Vec::new() }
+        let before = std::iter::successors(copy.neighbours(id).0, |at| copy.neighbours(*at).0);
+        let mut done = before.map(|previous| certain(copy, previous, id));
+        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
     }
 
     /// Whether the evidence does not come before any of that.
@@ -286,6 +288,25 @@ impl Before {
     fn behind(&self, evidence: Evidence) -> usize {
         let same_block = self.done.iter().find(|(b, _)| *b == evidence.block);
         same_block.map_or(evidence.insn, |(_, last)| evidence.insn.max(last + 1))
+    }
+}
+
+/// What the nearest statement behind a point that does anything for certain does.
+struct After {
+    done: Vec<(BlockIndex, usize)>,
+}
+
+impl After {
+    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
+        let after = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1);
+        let mut done = after.map(|next| certain(copy, next, id));
+        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
+    }
+
+    /// Whether the evidence does not come behind any of that, in a later block: it would have been moved down to where its result
+    /// is used.
+    fn allows(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> bool {
+        self.done.iter().all(|(b, _)| *b == evidence.block || !copy.compiled.dominators.dominates(*b, evidence.block))
     }
 }
 
