@@ -12,7 +12,6 @@ use std::{
 use goat::{
     addr::{FileOffset, VirtAddr},
     binary,
-    counts::{Armed, Counts},
     lines::{LineRange, LineSet},
     plan::{AppInfo, Condition, Instance, Point, ProbeClass, ProbePlan, Site, Status},
     session::Features,
@@ -178,12 +177,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub fn hits(counts: &Counts) -> Vec<u64> {
-    counts.slots.iter().map(|s| s.hits).collect()
-}
-
-pub fn armed(counts: &Counts) -> Vec<Armed> {
-    counts.slots.iter().map(|s| s.armed).collect()
 }
