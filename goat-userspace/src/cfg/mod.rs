@@ -2,6 +2,7 @@
 //! certain, with the edges that control can take and the ones that it only takes to panic.
 
 mod dominators;
+mod faults;
 mod probe_class;
 mod x86_64;
 
@@ -150,7 +151,10 @@ pub fn build(binary: &Binary, range: AddrRange) -> Result<Cfg, Error> {
         arch => return Err(Error::UnsupportedArch(arch)),
     };
     let tables = x86_64::tables(&insns, code, range, &|addr, len| binary.data(addr, len));
-    Ok(blocks(insns, &tables))
+    let effects = x86_64::effects(&insns, code, range.low);
+    let mut cfg = blocks(insns, &tables);
+    faults::settle(&mut cfg, &effects);
+    Ok(cfg)
 }
 
 /// The targets of the jumps through tables, by index of the instruction; absent where they are unknown.

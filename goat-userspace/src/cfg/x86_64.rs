@@ -1,9 +1,12 @@
 //! x86-64 machine code, decoded by iced-x86. Nothing else names it.
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register,
+};
 
 use super::{
     Comparison, Flags, Flow, Insn, Tables,
+    faults::{Effects, Place},
     probe_class::{Encoding, Map, classify},
 };
 use crate::{
@@ -210,12 +213,74 @@ fn writes_memory(instruction: &Instruction) -> bool {
 
 fn may_fault(instruction: &Instruction) -> bool {
     let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
-    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP)
+    // R14 holds the goroutine.
+    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP | Register::R14)
         && instruction.memory_index() == Register::None;
     let addresses_only = matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
     let divides = matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
     // String instructions have implicit operands.
     divides || memory && !harmless && !addresses_only || instruction.is_string_instruction()
+}
+
+/// What each instruction does with pointers.
+pub(super) fn effects(insns: &[Insn], code: &[u8], base: VirtAddr) -> Vec<Effects> {
+    let mut factory = InstructionInfoFactory::new();
+    insns
+        .iter()
+        .map(|insn| {
+            let bytes = insn.addr.offset_from(base).and_then(|at| code.get(usize::try_from(at).ok()?..));
+            match (bytes, insn.flow) {
+                (Some(bytes), flow) if flow != Flow::Trap => {
+                    let instruction = Decoder::with_ip(64, bytes, insn.addr.0, DecoderOptions::NONE).decode();
+                    pointers(&instruction, &mut factory)
+                }
+                _ => Effects::default(),
+            }
+        })
+        .collect()
+}
+
+fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> Effects {
+    let number = |r: Register| r.full_register().number();
+    let is_general = |r: Register| r.is_gpr();
+    let slot = |i: &Instruction| {
+        let plain = i.memory_base() == Register::RSP && i.memory_index() == Register::None;
+        plain.then(|| Place::Slot(i.memory_displacement64().cast_signed()))
+    };
+    let mut effects = Effects::default();
+    let base = instruction.memory_base();
+    if may_fault(instruction) && is_general(base) && instruction.memory_index() == Register::None {
+        effects.through = u8::try_from(number(base)).ok();
+    }
+    for used in factory.info(instruction).used_registers() {
+        use iced_x86::OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
+        if matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite) && is_general(used.register()) {
+            effects.writes.extend(u8::try_from(number(used.register())).map(Place::Register));
+        }
+    }
+    let register = |i| instruction.op_kind(i) == OpKind::Register;
+    let wide = |i: u32| instruction.op_register(i).is_gpr64();
+    match instruction.mnemonic() {
+        Mnemonic::Mov if register(0) && register(1) && wide(0) => {
+            effects.copies = u8::try_from(number(instruction.op1_register())).ok().map(Place::Register);
+        }
+        Mnemonic::Mov if register(0) && wide(0) && instruction.op1_kind() == OpKind::Memory => {
+            effects.copies = slot(instruction);
+        }
+        Mnemonic::Mov if instruction.op0_kind() == OpKind::Memory && register(1) && wide(1) => {
+            effects.writes = slot(instruction).into_iter().collect();
+            effects.copies = u8::try_from(number(instruction.op1_register())).ok().map(Place::Register);
+        }
+        Mnemonic::Lea => {
+            effects.makes_address = matches!(base, Register::RIP | Register::RSP | Register::RBP);
+        }
+        // Anything else that writes to the frame makes nothing of what was there.
+        _ if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory => {
+            effects.writes.extend(slot(instruction));
+        }
+        _ => {}
+    }
+    effects
 }
 
 /// The targets of jumps through tables: `lea base, [rip+table]` ... `jmp [base+index*8]`, with absolute addresses in the

@@ -1,0 +1,86 @@
+//! Which memory accesses may fault. The first access through a pointer may find it nil; the next one through the same pointer can't,
+//! since control would not have come so far. The pointers known not to be nil are followed through registers and spill slots over
+//! the whole function: the fewer instructions may fault, the more of a block runs together.
+
+use std::collections::BTreeSet;
+
+use super::{Cfg, Flow};
+
+/// Where a pointer is kept.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Place {
+    /// A general-purpose register, by number.
+    Register(u8),
+    /// Eight bytes of the frame, by offset from the stack pointer.
+    Slot(i64),
+}
+
+/// What an instruction does with pointers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Effects {
+    /// The register through which it accesses memory that may not be there.
+    pub(super) through: Option<u8>,
+    /// Registers and slots that it writes.
+    pub(super) writes: Vec<Place>,
+    /// What it writes is a copy of this.
+    pub(super) copies: Option<Place>,
+    /// What it writes is an address of the frame, the code or the data.
+    pub(super) makes_address: bool,
+}
+
+/// The register that holds the closure's context when a function is entered, and never nil if it is used: DX.
+const CONTEXT: u8 = 2;
+
+/// Clears `may_fault` where the pointer has been used before on every way.
+pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
+    type Known = BTreeSet<Place>;
+    let mut entry: Vec<Option<Known>> = vec![None; cfg.blocks.len()];
+    for root in cfg.roots() {
+        entry[root] = Some(Known::new());
+    }
+    entry[0] = Some(Known::from([Place::Register(CONTEXT)]));
+    let mut todo: Vec<usize> = cfg.roots();
+    while let Some(b) = todo.pop() {
+        let Some(mut known) = entry[b].clone() else { continue };
+        for i in cfg.blocks[b].first..cfg.blocks[b].end {
+            step(&mut known, &effects[i], cfg.insns[i].flow);
+        }
+        for &s in &cfg.blocks[b].succs {
+            let met = match &entry[s] {
+                None => known.clone(),
+                Some(before) => before.intersection(&known).copied().collect(),
+            };
+            if entry[s].as_ref() != Some(&met) {
+                entry[s] = Some(met);
+                todo.push(s);
+            }
+        }
+    }
+    for (b, known) in entry.into_iter().enumerate() {
+        let Some(mut known) = known else { continue };
+        for i in cfg.blocks[b].first..cfg.blocks[b].end {
+            if effects[i].through.is_some_and(|r| known.contains(&Place::Register(r))) {
+                cfg.insns[i].may_fault = false;
+            }
+            step(&mut known, &effects[i], cfg.insns[i].flow);
+        }
+    }
+}
+
+fn step(known: &mut BTreeSet<Place>, effects: &Effects, flow: Flow) {
+    if let Some(register) = effects.through {
+        known.insert(Place::Register(register));
+    }
+    if flow == Flow::Call {
+        // Go's calls keep no register; the caller's spill slots are its own.
+        known.retain(|place| matches!(place, Place::Slot(_)));
+    }
+    let holds = effects.makes_address || effects.copies.is_some_and(|from| known.contains(&from));
+    for place in &effects.writes {
+        if holds {
+            known.insert(*place);
+        } else {
+            known.remove(place);
+        }
+    }
+}
