@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cfg, Flow};
+use super::{Cfg, Flags, Flow};
 
 /// Where a pointer is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Effects {
     pub(super) copies: Option<Place>,
     /// What it writes is an address of the frame, the code or the data.
     pub(super) makes_address: bool,
+    /// The register that it compares with nil (TEST r, r).
+    pub(super) compares_with_nil: Option<u8>,
 }
 
 /// The register that holds the closure's context when a function is entered, and never nil if it is used: DX.
@@ -45,10 +47,13 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
         for i in cfg.blocks[b].first..cfg.blocks[b].end {
             step(&mut known, &effects[i], cfg.insns[i].flow);
         }
+        let not_nil = not_nil_on(cfg, b, effects);
         for &s in &cfg.blocks[b].succs {
+            let mut on_edge = known.clone();
+            on_edge.extend(not_nil.filter(|(_, to)| *to == s).map(|(register, _)| Place::Register(register)));
             let met = match &entry[s] {
-                None => known.clone(),
-                Some(before) => before.intersection(&known).copied().collect(),
+                None => on_edge,
+                Some(before) => before.intersection(&on_edge).copied().collect(),
             };
             if entry[s].as_ref() != Some(&met) {
                 entry[s] = Some(met);
@@ -64,6 +69,25 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
             }
             step(&mut known, &effects[i], cfg.insns[i].flow);
         }
+    }
+}
+
+/// The register that the block's last comparison finds not to be nil, and the block that control then goes to.
+fn not_nil_on(cfg: &Cfg, b: usize, effects: &[Effects]) -> Option<(u8, usize)> {
+    const EQUAL: u8 = 4;
+    const NOT_EQUAL: u8 = 5;
+    let block = &cfg.blocks[b];
+    let Flow::Branch(_, code) = cfg.insns[block.end - 1].flow else { return None };
+    let setter = (block.first..block.end - 1).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched)?;
+    let register = effects[setter].compares_with_nil?;
+    if effects[setter + 1..block.end].iter().any(|e| e.writes.contains(&Place::Register(register))) {
+        return None;
+    }
+    let [taken, next] = block.succs[..] else { return None };
+    match code.0 {
+        EQUAL => Some((register, next)),
+        NOT_EQUAL => Some((register, taken)),
+        _ => None,
     }
 }
 

@@ -151,7 +151,7 @@ pub fn build(binary: &Binary, range: AddrRange) -> Result<Cfg, Error> {
         arch => return Err(Error::UnsupportedArch(arch)),
     };
     let tables = x86_64::tables(&insns, code, range, &|addr, len| binary.data(addr, len));
-    let effects = x86_64::effects(&insns, code, range.low);
+    let effects = x86_64::effects(&insns, code, range.low, &|addr| binary.symbol(addr));
     let mut cfg = blocks(insns, &tables);
     faults::settle(&mut cfg, &effects);
     Ok(cfg)

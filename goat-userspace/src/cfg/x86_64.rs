@@ -214,16 +214,23 @@ fn writes_memory(instruction: &Instruction) -> bool {
 fn may_fault(instruction: &Instruction) -> bool {
     let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
     // R14 holds the goroutine.
-    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP | Register::R14)
-        && instruction.memory_index() == Register::None;
+    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP | Register::R14);
+    // An index is only used behind a bounds check, and what has a length is there: the compiler never lets an indexed access
+    // stand for a nil check (its operations have no faultOnNilArg0).
+    let indexed = instruction.memory_index() != Register::None;
     let addresses_only = matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
     let divides = matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
     // String instructions have implicit operands.
-    divides || memory && !harmless && !addresses_only || instruction.is_string_instruction()
+    divides || memory && !harmless && !indexed && !addresses_only || instruction.is_string_instruction()
 }
 
 /// What each instruction does with pointers.
-pub(super) fn effects(insns: &[Insn], code: &[u8], base: VirtAddr) -> Vec<Effects> {
+pub(super) fn effects<'a>(
+    insns: &[Insn],
+    code: &[u8],
+    base: VirtAddr,
+    symbol: &dyn Fn(VirtAddr) -> Option<&'a str>,
+) -> Vec<Effects> {
     let mut factory = InstructionInfoFactory::new();
     insns
         .iter()
@@ -232,12 +239,30 @@ pub(super) fn effects(insns: &[Insn], code: &[u8], base: VirtAddr) -> Vec<Effect
             match (bytes, insn.flow) {
                 (Some(bytes), flow) if flow != Flow::Trap => {
                     let instruction = Decoder::with_ip(64, bytes, insn.addr.0, DecoderOptions::NONE).decode();
-                    pointers(&instruction, &mut factory)
+                    let callee =
+                        (flow == Flow::Call).then(|| symbol(VirtAddr(instruction.near_branch_target()))).flatten();
+                    let mut effects = pointers(&instruction, &mut factory);
+                    if callee.is_some_and(returns_memory) {
+                        effects.writes = vec![Place::Register(RESULT)];
+                        effects.makes_address = true;
+                    }
+                    effects
                 }
                 _ => Effects::default(),
             }
         })
         .collect()
+}
+
+/// The register of a function's first result (Go's internal ABI): AX.
+const RESULT: u8 = 0;
+
+/// Whether a function's first result is an address that is never nil.
+fn returns_memory(name: &str) -> bool {
+    let Some(function) = name.strip_prefix("runtime.") else { return false };
+    const ALLOCATE: &[&str] = &["newobject", "mallocgc", "makeslice", "growslice", "makemap", "makechan", "convT"];
+    let looks_up = function.starts_with("mapassign") || function.starts_with("mapaccess");
+    looks_up || ALLOCATE.iter().any(|name| function.starts_with(name))
 }
 
 fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> Effects {
@@ -257,6 +282,10 @@ fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> 
         if matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite) && is_general(used.register()) {
             effects.writes.extend(u8::try_from(number(used.register())).map(Place::Register));
         }
+    }
+    if matches!(instruction.mnemonic(), Mnemonic::Test) && instruction.op0_register() == instruction.op1_register() {
+        effects.compares_with_nil =
+            u8::try_from(number(instruction.op0_register())).ok().filter(|_| instruction.op0_register().is_gpr64());
     }
     let register = |i| instruction.op_kind(i) == OpKind::Register;
     let wide = |i: u32| instruction.op_register(i).is_gpr64();

@@ -14,6 +14,7 @@
 
 use super::{
     Condition, Unobservable,
+    compiled::Compiled,
     copy::{Copy, Evidence},
     entries::{self, Entry},
 };
@@ -66,6 +67,9 @@ pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
 }
 
 fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    if copy.is_endless(id) {
+        return endless(copy, id);
+    }
     let own = from_evidence(copy, id, copy.evidence(id));
     let Err(why) = own else { return own };
     if let Ok(found) = from_evidence(copy, id, copy.weak_evidence(id)) {
@@ -74,6 +78,25 @@ fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     behind(copy, id)
         .or_else(|_| in_front(copy, id))
         .map_err(|other| if why == Unobservable::OptimisedOut { other } else { why })
+}
+
+/// `for {`: what its body begins with is the loop's first block, and the ways there from outside the loop are the statement.
+fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let body = copy.source.statements[id.0 as usize].bodies.first().ok_or(Unobservable::OptimisedOut)?;
+    let first = copy.source.blocks[body.0 as usize].statements.first().ok_or(Unobservable::OptimisedOut)?;
+    let spots = from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first))?;
+    let [Spot::Block { block, .. }] = spots[..] else { return Err(Unobservable::Speculated) };
+    Ok(entered(copy, block).unwrap_or(spots))
+}
+
+/// The edges into a loop from outside, if the block is where the loop begins.
+fn entered(copy: &Copy<'_, '_>, block: BlockIndex) -> Option<Vec<Spot>> {
+    let Compiled { cfg, dominators, .. } = copy.compiled;
+    let preds = cfg.blocks[block].preds.iter().copied();
+    let (back, into): (Vec<BlockIndex>, Vec<BlockIndex>) = preds.partition(|p| dominators.dominates(block, *p));
+    let prologue = into.iter().any(|p| cfg.blocks[*p].prologue);
+    (!back.is_empty() && !into.is_empty() && !prologue)
+        .then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
 }
 
 fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
@@ -219,6 +242,13 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     let first = compiled.dominators.minimal(&blocks);
     if first.is_empty() {
         return Err(Unobservable::Speculated);
+    }
+    // `for cond {` has nothing in front of its condition, which each round comes back to.
+    if let (StatementKind::For | StatementKind::Range, [block]) =
+        (copy.source.statements[id.0 as usize].kind, &first[..])
+        && let Some(edges) = entered(copy, *block)
+    {
+        return Ok(edges);
     }
     Ok(first
         .into_iter()
