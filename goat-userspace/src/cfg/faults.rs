@@ -1,4 +1,4 @@
-//! Which memory accesses may fault. The first access through a pointer may find it nil; the next one through the same pointer can't,
+//! Which memory accesses may fault, and which stores only reach the function's own frame. The first access through a pointer may find it nil; the next one through the same pointer can't,
 //! since control would not have come so far. The pointers known not to be nil are followed through registers and spill slots over
 //! the whole function: the fewer instructions may fault, the more of a block runs together.
 
@@ -26,6 +26,10 @@ pub(super) struct Effects {
     pub(super) copies: Option<Place>,
     /// What it writes is an address of the frame, the code or the data.
     pub(super) makes_address: bool,
+    /// Of the frame.
+    pub(super) makes_frame_address: bool,
+    /// The register through which it stores.
+    pub(super) stores_through: Option<u8>,
     /// The register that it compares with nil (TEST r, r).
     pub(super) compares_with_nil: Option<u8>,
 }
@@ -63,7 +67,18 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
     }
     for (b, known) in entry.into_iter().enumerate() {
         let Some(mut known) = known else { continue };
+        // Registers that hold addresses of the frame. The compiler takes them anew in each block.
+        let mut frame: BTreeSet<Place> = BTreeSet::new();
         for i in cfg.blocks[b].first..cfg.blocks[b].end {
+            if effects[i].stores_through.is_some_and(|r| frame.contains(&Place::Register(r))) {
+                // A temporary is cleared where the function begins, long before the statement that it serves.
+                cfg.insns[i].effect = false;
+                cfg.insns[i].weak = true;
+            }
+            frame.retain(|place| !effects[i].writes.contains(place) && cfg.insns[i].flow != Flow::Call);
+            if effects[i].makes_frame_address {
+                frame.extend(&effects[i].writes);
+            }
             if effects[i].through.is_some_and(|r| known.contains(&Place::Register(r))) {
                 cfg.insns[i].may_fault = false;
             }

@@ -277,6 +277,9 @@ fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> 
     if may_fault(instruction) && is_general(base) && instruction.memory_index() == Register::None {
         effects.through = u8::try_from(number(base)).ok();
     }
+    if writes_memory(instruction) && is_general(base) {
+        effects.stores_through = u8::try_from(number(base)).ok();
+    }
     for used in factory.info(instruction).used_registers() {
         use iced_x86::OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
         if matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite) && is_general(used.register()) {
@@ -301,7 +304,8 @@ fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> 
             effects.copies = u8::try_from(number(instruction.op1_register())).ok().map(Place::Register);
         }
         Mnemonic::Lea => {
-            effects.makes_address = matches!(base, Register::RIP | Register::RSP | Register::RBP);
+            effects.makes_frame_address = matches!(base, Register::RSP | Register::RBP);
+            effects.makes_address = effects.makes_frame_address || base == Register::RIP;
         }
         // Anything else that writes to the frame makes nothing of what was there.
         _ if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory => {

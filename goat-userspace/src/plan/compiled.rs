@@ -80,7 +80,18 @@ impl<'b> Compiled<'b> {
 
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
     pub(super) fn is_strong(&self, insn: usize) -> bool {
-        !self.cfg.insns[insn].weak
+        match self.cfg.insns[insn].flow {
+            // Without a position of its own it has that of the row in front of it, which may be another block's.
+            Flow::Jump(_) | Flow::Return => self.row_begins_in_block(insn),
+            _ => !self.cfg.insns[insn].weak,
+        }
+    }
+
+    /// Whether the row of the instruction begins in the instruction's own block.
+    fn row_begins_in_block(&self, insn: usize) -> bool {
+        let first = self.cfg.blocks[self.cfg.block_of(insn)].first;
+        let place = self.places[insn];
+        (first..=insn).rev().take_while(|i| self.places[*i] == place).any(|i| self.begins_row(i))
     }
 
     /// Whether running the instruction proves that its line ran: the compiler moves no calls, stores and branches.

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::HashMap};
 use super::{compiled::Compiled, entries::Entry};
 use crate::{
     binary::FileId,
-    cfg::BlockIndex,
+    cfg::{BlockIndex, Flags},
     lines::{LineRange, LineSet},
     source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
     track::Anchor,
@@ -160,6 +160,23 @@ impl<'a, 'b> Copy<'a, 'b> {
                 None => return false,
             }
         }
+    }
+
+    /// Whether a comparison on one of the lines decides for a conditional move or SETcc in the block.
+    pub(super) fn chooses_in(&self, block: BlockIndex, lines: LineRange) -> bool {
+        let cfg = &self.compiled.cfg;
+        let mut mine = false;
+        for i in cfg.blocks[block].first..cfg.blocks[block].end {
+            match cfg.insns[i].flags {
+                Flags::Untouched => {}
+                Flags::Chosen(_) if mine => return true,
+                Flags::Chosen(_) => {}
+                Flags::Compared(_) | Flags::Clobbered => {
+                    mine = self.lines[i].is_some_and(|line| lines.contains(line));
+                }
+            }
+        }
+        false
     }
 
     /// Whether the anchor lies in the copy.

@@ -57,6 +57,21 @@ pub(super) fn reachable_without(copy: &Copy<'_, '_>, block: BlockId) -> Option<V
     }
 }
 
+/// The edges on which an `if` without an else finds that its condition does not hold, if it is known on which it does.
+pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
+    let body = *copy.source.statements[owner.0 as usize].bodies.first()?;
+    let Some(Entry::Edges(into)) = entry(copy, body) else { return None };
+    let header = Header::new(copy, owner);
+    let ways = header.ways();
+    let other = |edge: &Edge, way: &Way| !into.contains(edge) && header.leaves(*edge, way);
+    let edges: BTreeSet<Edge> = ways.iter().filter(|(edge, way)| other(edge, way)).map(|(edge, _)| *edge).collect();
+    // Every way out of the header must be one or the other.
+    let told = |(edge, way): (&Edge, &Way)| {
+        into.contains(edge) || edges.contains(edge) || matches!(way.label, Label::Header | Label::Nowhere)
+    };
+    (!edges.is_empty() && ways.iter().all(told)).then_some(edges)
+}
+
 /// By body of `owner`: its entry.
 fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
     let header = Header::new(copy, owner);
@@ -69,8 +84,8 @@ fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
             (!edges.is_empty() && header.accounts_for(body, &edges)).then_some(edges)
         })
         .collect();
-    let leaves = |way: &Way| way.label == Label::Outside || !header.is_loop && way.label == Label::Back;
-    let outside: Outside = ways.iter().filter(|(_, w)| leaves(w)).map(|(edge, w)| (*edge, *w)).collect();
+    let outside: Outside =
+        ways.iter().filter(|(edge, way)| header.leaves(**edge, way)).map(|(edge, way)| (*edge, *way)).collect();
     let statement = &copy.source.statements[owner.0 as usize];
     match statement.kind {
         StatementKind::If => {

@@ -138,6 +138,10 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
         (None, _) => block_entry(copy, statement.block),
         (Some(before), _) => {
             let kind = copy.source.statements[before.0 as usize].kind;
+            if kind == StatementKind::If && always_leaves(copy, before) {
+                let edges = entries::past(copy, before).ok_or(Unobservable::OptimisedOut)?;
+                return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
+            }
             if leaves(kind) || has_bodies(kind) || !is_harmless(copy, before) {
                 return Err(Unobservable::OptimisedOut);
             }
@@ -153,6 +157,13 @@ fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
     (0..insns.len())
         .filter(|i| copy.line(*i).is_some_and(|line| lines.contains(line)))
         .all(|i| !insns[i].may_fault && matches!(insns[i].flow, Flow::Next | Flow::Jump(_)))
+}
+
+/// Whether an `if` has no else, and its body ends by going elsewhere: what follows it runs only if the condition does not hold.
+fn always_leaves(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    let [body] = copy.source.statements[id.0 as usize].bodies[..] else { return false };
+    let last = copy.source.blocks[body.0 as usize].statements.last();
+    last.is_some_and(|last| leaves(copy.source.statements[last.0 as usize].kind))
 }
 
 fn leaves(kind: StatementKind) -> bool {
@@ -236,6 +247,7 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
         .filter(|e| before.allows(copy, e))
         .filter(|e| e.solid || scopes.lead_to(e.block))
         .filter(|e| e.solid || after.allows(copy, e) && !entered_later(copy, id, e.block))
+        .filter(|e| e.solid || !behind_a_choice(copy, id, e.block))
         .map(|e| Evidence { insn: before.behind(e), ..e })
         .collect();
     let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
@@ -250,6 +262,9 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     {
         return Ok(edges);
     }
+    if !on_every_way(copy, id, &first) {
+        return Err(Unobservable::Speculated);
+    }
     Ok(first
         .into_iter()
         .map(|b| {
@@ -257,6 +272,58 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
             Spot::Block { block: b, insn }
         })
         .collect())
+}
+
+/// Whether what follows a statement, and what it guards, can only be reached through the blocks. If not, the statement also runs
+/// where none of its instructions is left: where its condition is known already, say.
+fn on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
+    let statement = &copy.source.statements[id.0 as usize];
+    let cfg = &copy.compiled.cfg;
+    let next = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1)
+        .take_while(|at| copy.source.statements[at.0 as usize].label.is_none());
+    let mut later: Vec<(BlockIndex, usize)> = if leaves(statement.kind) {
+        Vec::new()
+    } else {
+        next.map(|next| certain(copy, next, id)).find(|done| !done.is_empty()).unwrap_or_default()
+    };
+    for body in &statement.bodies {
+        for inner in &copy.source.blocks[body.0 as usize].statements {
+            // A label can be jumped to from elsewhere.
+            if copy.source.statements[inner.0 as usize].label.is_none() {
+                later.extend(certain(copy, *inner, id));
+            } else {
+                break;
+            }
+        }
+    }
+    let around = cfg.reachable_without(&|_, to| blocks.contains(&to));
+    later.iter().all(|(b, _)| blocks.contains(b) || !around[*b])
+}
+
+/// Whether an instruction of the block ran before it was chosen whether the statement would: an `if` in front of it, or in front of
+/// what it stands in, whose body leaves, became a conditional move in the same block.
+fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
+    let mut at = Some(id);
+    while let Some(inner) = at {
+        let before = std::iter::successors(copy.neighbours(inner).0, |s| copy.neighbours(*s).0);
+        for header in before.filter(|s| leaves_somewhere(copy, *s)) {
+            let lines = copy.source.statements[header.0 as usize].header.lines();
+            if copy.chooses_in(block, lines) {
+                return true;
+            }
+        }
+        let list = copy.source.statements[inner.0 as usize].block;
+        at = if list == copy.root { None } else { copy.source.blocks[list.0 as usize].owner };
+    }
+    false
+}
+
+/// Whether one of a statement's bodies ends by going elsewhere.
+fn leaves_somewhere(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    copy.source.statements[id.0 as usize].bodies.iter().any(|body| {
+        let statements = &copy.source.blocks[body.0 as usize].statements;
+        statements.iter().any(|s| leaves(copy.source.statements[s.0 as usize].kind) || leaves_somewhere(copy, *s))
+    })
 }
 
 /// The lists around a statement that control may skip, each with the blocks that it can reach without entering the list.
