@@ -55,7 +55,11 @@ impl<'a> Finder<'a> {
         let file = file?;
         let source = *self.by_file.get(&file)?;
         let sources = &self.sources.files[source as usize];
-        let tail = name.rsplit('/').next().unwrap_or(name);
+        if is_dictionary_wrapper(name) {
+            return None;
+        }
+        let plain = without_type_arguments(name);
+        let tail = plain.rsplit('/').next().unwrap_or(&plain);
         // Wrappers that the compiler writes around `go`, `defer` and method values hold none of the source's statements.
         if tail.ends_with("-fm") || tail.contains("deferwrap") || tail.contains("gowrap") || tail.contains("·dwrap·")
         {
@@ -81,19 +85,32 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Whether the linker's `cart.(*Cart).Add` or `ship.Map[go.shape.int]` is the source's `(*Cart).Add`, `Map`.
-fn same_name(source: &SourceFile, function: FunctionId, tail: &str) -> bool {
-    let mut plain = String::with_capacity(tail.len());
-    let mut depth = 0;
-    for c in tail.chars() {
+/// Whether the function is `Map[int]`: it calls `Map[go.shape.int]`, which has the body, with a dictionary of the types, where
+/// it is called through an interface or a variable. Its instructions bear the line of the declaration, and it has been left out
+/// where the body was called directly (`syntheticBody` in cmd/compile/internal/noder/reader.go).
+fn is_dictionary_wrapper(name: &str) -> bool {
+    // Up to Go 1.20 pclntab has `Map[...]` for both.
+    name.contains('[') && !name.contains("go.shape.") && !name.contains("[...]")
+}
+
+/// `ship.Map` of the linker's `example.com/ship.Map[go.shape.int]`; a type argument may be a path itself.
+fn without_type_arguments(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut depth = 0u32;
+    for c in name.chars() {
         match c {
             '[' => depth += 1,
-            ']' => depth -= 1,
+            ']' => depth = depth.saturating_sub(1),
             c if depth == 0 => plain.push(c),
             _ => {}
         }
     }
-    let name = plain.split_once('.').map_or(&*plain, |(_, name)| name);
+    plain
+}
+
+/// Whether the linker's `cart.(*Cart).Add`, its path and type arguments left out, is the source's `(*Cart).Add`.
+fn same_name(source: &SourceFile, function: FunctionId, tail: &str) -> bool {
+    let name = tail.split_once('.').map_or(tail, |(_, name)| name);
     name == source.functions[function.0 as usize].name
 }
 
@@ -106,4 +123,64 @@ fn range_body(source: &SourceFile, line: u32) -> Option<(FunctionId, BlockId)> {
         block.kind == BlockKind::Range && owner.is_some_and(|o| o.span.start.line == line)
     };
     ids.into_iter().find(is_body).map(|id| (source.blocks[id.0 as usize].function, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        addr::{AddrRange, VirtAddr},
+        source,
+    };
+
+    const SOURCE: &str = "package ship
+
+func Map[T any](x T) { f(x) }
+
+func (b *Box[T]) Add() { g(); for range b.all { h() } }
+
+func two() { a(func() { b() }, func() { c() }) }
+";
+
+    /// The source function that a compiled function of this name, declared on `line` of the file, is a copy of.
+    #[track_caller]
+    fn check(name: &str, line: u32, expected: Option<&str>) {
+        let path = "ship.go".into();
+        let sources = source::index([(&path, SOURCE.as_bytes())]);
+        let finder = Finder::new(&sources, &[Some(FileId(7))]);
+        let function = Function {
+            name: name.into(),
+            range: AddrRange { low: VirtAddr(0), high: VirtAddr(1) },
+            file: Some(FileId(7)),
+            start_line: line,
+            prologue_end: None,
+            rows: Box::default(),
+            inlined: Box::default(),
+        };
+        let found: Vec<_> = finder.copies(&function);
+        let found = found.first().map(|found| &*sources.files[0].functions[found.function.0 as usize].name);
+        assert_eq!(found, expected, "{name}");
+    }
+
+    #[test]
+    fn functions_are_found_by_their_declaration() {
+        check("example.com/ship.Map[go.shape.int]", 3, Some("Map"));
+        check("example.com/ship.Map[go.shape.struct { example.com/x/y.v int }]", 0, Some("Map"));
+        check("example.com/ship.(*Box[go.shape.int]).Add", 5, Some("(*Box).Add"));
+        check("example.com/ship.(*Box[go.shape.int]).Add-range1", 5, Some("(*Box).Add"));
+        check("example.com/ship.Map[...]", 3, Some("Map"));
+        check("example.com/ship.two.func2", 7, Some("two.func2"));
+        check("example.com/ship.two", 7, Some("two"));
+        check("example.com/ship.gone", 4, None);
+    }
+
+    #[test]
+    fn wrappers_are_no_copies() {
+        check("example.com/ship.Map[int]", 3, None);
+        check("example.com/ship.Map[int]", 0, None);
+        check("example.com/ship.(*Box[example.com/x/y.Version]).Add", 5, None);
+        check("example.com/ship.(*Box[go.shape.int]).Add-fm", 5, None);
+        check("example.com/ship.two.deferwrap1", 7, None);
+        check("example.com/ship.two.gowrap1", 7, None);
+    }
 }
