@@ -58,6 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         names => names.iter().map(String::as_str).collect(),
     };
     let mut reports = Vec::new();
+    let mut failed = 0;
     for name in names {
         let dir = repository::root().join("target/tmp/truth").join(name);
         if dir.exists() {
@@ -68,8 +69,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let mut report = SubjectReport { name: subject.name, about: subject.about, programs: Vec::new() };
         for program in &subject.programs {
             let work = dir.join("work").join(&program.name);
-            let judged = judge_program(args, &goat, &subject.tree, program, &work);
-            report.programs.push(judged.with_context(|| format!("{name}: {}", program.name))?);
+            match judge_program(args, &goat, &subject.tree, program, &work) {
+                Ok(judged) => report.programs.push(judged),
+                // One program that does not build is no reason to know nothing of the others.
+                Err(error) => {
+                    failed += 1;
+                    eprintln!("error: {name}: {}: {error:#}", program.name);
+                }
+            }
         }
         if args.format == Format::Text {
             print!("{}", report::text(&report));
@@ -80,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("{}", report::json(&reports)?);
     }
     let wrong: usize = reports.iter().map(|r| r.total().falsely_covered).sum();
+    ensure!(failed == 0, "{failed} programs could not be judged");
     ensure!(wrong == 0, "{wrong} lines that did not run were called covered");
     Ok(())
 }
@@ -89,7 +97,8 @@ fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: 
     let binary = dir.join(&program.name);
     oracle::release(program, &binary)?;
     let plan = goat::plan(goat, tree, &binary, "line", dir)?;
-    let oracle = oracle::ask(tree, program, &plan, dir)?;
+    let sources = place::Sources::read(&tree.root, plan.points.iter().filter(|p| !p.is_excluded()))?;
+    let oracle = oracle::ask(tree, program, &sources, &plan, dir)?;
 
     let mut answer = goat::Answer::default();
     let mut changed_output = 0;
@@ -99,7 +108,6 @@ fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: 
         changed_output += usize::from(heard != *bare);
     }
 
-    let sources = place::Sources::read(&tree.root, plan.points.iter().filter(|p| !p.is_excluded()))?;
     let judged = judge::judge(&tree.root, &sources, &plan, &answer, &oracle);
     let mut figures = Figures::of(&judged);
     (figures.sites, figures.emulated) = (plan.summary.sites, plan.summary.emulated);

@@ -1,17 +1,13 @@
 //! The oracle: the program as `go build -cover` makes it, driven as the released one is. What its runs disagree on is not judged.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
 use super::{
     drive::{self, Heard},
     goat::Plan,
-    place::FirstLines,
+    place::{FirstLines, Sources},
     profile::{Homes, Profile},
     statements::Marks,
     subject::{Program, Tree},
@@ -39,9 +35,9 @@ pub(super) fn release(program: &Program, to: &Path) -> Result<()> {
 }
 
 /// Builds and drives the instrumented program in `dir`.
-pub(super) fn ask(tree: &Tree, program: &Program, plan: &Plan, dir: &Path) -> Result<Oracle> {
+pub(super) fn ask(tree: &Tree, program: &Program, sources: &Sources, plan: &Plan, dir: &Path) -> Result<Oracle> {
     let homes = Homes::find(&program.dir, &tree.root, &program.packages)?;
-    let marks = marks(tree, plan);
+    let marks = marks(tree, sources, plan);
     let binary = dir.join("oracle");
     build(program, &homes, &marks, &binary, dir)?;
     let mut oracle = Oracle { runs: Vec::new(), heard: Vec::new(), marks };
@@ -62,22 +58,12 @@ pub(super) fn ask(tree: &Tree, program: &Program, plan: &Plan, dir: &Path) -> Re
     Ok(oracle)
 }
 
-fn marks(tree: &Tree, plan: &Plan) -> Marks {
-    let mut marks = Marks::default();
+fn marks(tree: &Tree, sources: &Sources, plan: &Plan) -> Marks {
     let first = FirstLines::of(&plan.points);
-    let mut last: Option<(PathBuf, String)> = None;
-    for point in plan.points.iter().filter(|p| p.kind == "statement" || p.kind == "header") {
-        let path = tree.root.join(&point.file);
-        if last.as_ref().is_none_or(|(file, _)| *file != path) {
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            last = Some((path.clone(), text));
-        }
-        if let Some((path, text)) = &last {
-            let line = text.lines().nth(point.line as usize - 1).unwrap_or("");
-            if first.begins_line(line, point) {
-                marks.add(path, text, point.line);
-            }
-        }
+    let mut marks = Marks::default();
+    let points = plan.points.iter().filter(|p| p.kind == "statement" || p.kind == "header");
+    for point in points.filter(|p| first.begins_line(sources, p)) {
+        marks.add(&tree.root.join(&point.file), sources.lines(&point.file), point.line);
     }
     marks
 }

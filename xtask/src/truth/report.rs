@@ -125,7 +125,9 @@ pub(super) fn text(report: &SubjectReport) -> String {
         }
     }
     for program in &report.programs {
-        for (reason, list) in program.unobservable.iter().filter(|(reason, _)| *reason != "not-linked") {
+        for (reason, list) in &program.unobservable {
+            // Functions that are not in the binary are of interest only where they ran.
+            let list: Vec<_> = list.iter().filter(|one| reason != "not-linked" || one.expected > 0).collect();
             for one in list.iter().take(EXAMPLES) {
                 let _ = writeln!(
                     text,
