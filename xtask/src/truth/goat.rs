@@ -112,9 +112,10 @@ fn clean(goat: &Path) -> Command {
     command
 }
 
-/// By id: how often the points ran, or whether.
+/// What goat says after drives.
 #[derive(Default)]
 pub(super) struct Answer {
+    /// By id, of the points that were observed: how often they ran, or whether.
     pub(super) counts: BTreeMap<u32, u64>,
     /// Points of which goat does not know, since no probe of theirs was in place.
     pub(super) not_armed: usize,
@@ -153,6 +154,7 @@ impl Answer {
         for item in items {
             match &*item.state {
                 "covered" => *answer.counts.entry(item.id).or_default() = item.count.max(1),
+                "not-executed" => *answer.counts.entry(item.id).or_default() += 0,
                 "not-armed" => answer.not_armed += 1,
                 _ => {}
             }

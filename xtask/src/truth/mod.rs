@@ -1,6 +1,8 @@
 //! `cargo xtask truth`: is what goat says ran what ran? Programs are built as released and once more by `go build -cover`, both
 //! are driven with the same input, and goat's answer about each line is held against the counters of the block that it is in.
 
+mod baseline;
+mod counts;
 mod disassembly;
 mod drive;
 mod goat;
@@ -38,6 +40,14 @@ pub(crate) struct Args {
     /// How the result is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+
+    /// Judge an address-only mapping on the same inputs too
+    #[arg(long)]
+    baseline: bool,
+
+    /// Compare counts too, at func granularity
+    #[arg(long)]
+    counts: bool,
 
     /// Disagreements shown with their machine code, per program
     #[arg(long, value_name = "N", default_value_t = 25)]
@@ -108,7 +118,7 @@ fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: 
         changed_output += usize::from(heard != *bare);
     }
 
-    let judged = judge::judge(&tree.root, &sources, &plan, &answer, &oracle);
+    let judged = judge::judge(tree, &sources, &plan, &answer, &oracle);
     let mut figures = Figures::of(&judged);
     (figures.sites, figures.emulated) = (plan.summary.sites, plan.summary.emulated);
     figures.not_armed = answer.not_armed;
@@ -116,6 +126,12 @@ fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: 
     let mut disassembly = disassembly::Disassembly::new(&binary);
     let mut details = args.details;
     let mut report = ProgramReport::new(program.name.clone(), figures, changed_output);
+    if args.baseline {
+        report.baseline = Some(baseline::figures(goat, tree, program, &binary, &sources, &plan, &oracle)?);
+    }
+    if args.counts {
+        report.counts = Some(counts::compare(goat, tree, program, &binary, &sources, &oracle, dir)?);
+    }
     for one in &judged {
         let wrong = matches!(one.verdict, Verdict::FalselyCovered | Verdict::Missed);
         let code = if wrong && details > 0 {

@@ -112,8 +112,11 @@ fn place(text: &str, point: &Point, closure: Option<usize>, shift: u32) -> Place
     let indent = text.len() - text.trim_start().len();
     let own = &text[indent..];
     // A whole function's count is that of its first block.
-    let is_list = own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ");
-    if is_list || point.kind == "function" {
+    if point.kind == "function" {
+        let closure = text.find("func(").filter(|_| point.function.contains(".func"));
+        return Place::Behind(begins(closure.unwrap_or(indent)));
+    }
+    if own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
         return Place::Behind(begins(indent));
     }
     if let Some(closure) = closure {
@@ -161,6 +164,7 @@ mod tests {
             ("\tcase 1:", "statement", 0, behind(2)),
             ("func F() int { return 1 }", "statement", 0, behind(1)),
             ("\tif x { y() }", "branch", 0, at(8)),
+            ("func F() {", "function", 0, behind(1)),
         ] {
             assert_eq!(place(text, &point(kind), None, shift), expected, "{text}");
         }

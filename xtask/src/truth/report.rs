@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
+    counts::Counts,
     goat::Site,
     judge::{Figures, Judged, Verdict},
 };
@@ -24,6 +25,9 @@ pub(super) struct SubjectReport {
 pub(super) struct ProgramReport {
     pub(super) name: String,
     pub(super) figures: Figures,
+    /// Of an address-only mapping on the same inputs.
+    pub(super) baseline: Option<Figures>,
+    pub(super) counts: Option<Counts>,
     /// Drives in which the probed program wrote something else, or ended otherwise.
     pub(super) changed_output: usize,
     pub(super) falsely_covered: Vec<Disagreement>,
@@ -71,6 +75,8 @@ impl ProgramReport {
         Self {
             name,
             figures,
+            baseline: None,
+            counts: None,
             changed_output,
             falsely_covered: Vec::new(),
             missed: Vec::new(),
@@ -97,6 +103,24 @@ impl SubjectReport {
         let mut total = Figures::default();
         for program in &self.programs {
             total.add(&program.figures);
+        }
+        total
+    }
+
+    /// That of the address-only mapping, if there is one.
+    pub(super) fn baseline(&self) -> Option<Figures> {
+        let mut total = None;
+        for baseline in self.programs.iter().filter_map(|p| p.baseline.as_ref()) {
+            total.get_or_insert_with(Figures::default).add(baseline);
+        }
+        total
+    }
+
+    /// All programs' counts.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let mut total = None;
+        for counts in self.programs.iter().filter_map(|p| p.counts.as_ref()) {
+            total.get_or_insert_with(Counts::default).add(counts);
         }
         total
     }
@@ -147,6 +171,20 @@ pub(super) fn text(report: &SubjectReport) -> String {
     }
     let changed = report.programs.iter().map(|p| p.changed_output).sum();
     text += &figures(&format!("{}, all of it", report.name), &report.total(), changed);
+    if let Some(counts) = report.counts() {
+        let share = super::judge::share(counts.equal, counts.functions);
+        let _ = writeln!(
+            text,
+            "-- {}, calls: {} functions, equal {} ({share:.2} %), hot {}, unsteady {}",
+            report.name, counts.functions, counts.equal, counts.hot, counts.unsteady
+        );
+        for line in &counts.different {
+            let _ = writeln!(text, "   {line}");
+        }
+    }
+    if let Some(baseline) = report.baseline() {
+        text += &figures(&format!("{}, address-only mapping", report.name), &baseline, 0);
+    }
     text
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Tree {
     pub(super) new: String,
     /// The directory that the programs are built from: its files have the repository's paths.
     pub(super) root: PathBuf,
+    /// Whether lines end in `// not reached` or `// either way` where a profile's block does not tell.
+    pub(super) has_remarks: bool,
 }
 
 /// A main package.
@@ -59,11 +61,4 @@ pub(super) enum Drive {
         /// Where it runs.
         dir: PathBuf,
     },
-}
-
-impl Drive {
-    /// The program without arguments.
-    pub(super) fn plain(dir: PathBuf) -> Self {
-        Self::Run { args: Vec::new(), dir }
-    }
 }

@@ -46,7 +46,7 @@ fn corpus(dir: &Path) -> Result<Subject> {
             name,
         });
     }
-    let tree = Tree { root: repo.clone(), repo, old: "INIT".to_owned(), new: "HEAD".to_owned() };
+    let tree = Tree { root: repo.clone(), repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), has_remarks: true };
     let about = "one small program for each known trap of optimised code".to_owned();
     Ok(Subject { name: "corpus".to_owned(), about, tree, programs })
 }
@@ -121,6 +121,6 @@ fn distribution(
         packages: packages.iter().map(|p| (*p).to_owned()).collect(),
         drives,
     };
-    let tree = Tree { repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), root };
+    let tree = Tree { repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), root, has_remarks: false };
     Ok(Subject { name: name.to_owned(), about: about.to_owned(), tree, programs: vec![program] })
 }
