@@ -190,7 +190,7 @@ pub(super) fn observe(
             observation(&mut run);
             drive::to_the_end(run.arg("--").arg(binary).args(args).current_dir(dir))?
         }
-        Drive::Script { .. } => {
+        Drive::Script { .. } | Drive::Service { .. } => {
             let mut attach = clean(goat);
             attach.args(["attach", "--listen", "127.0.0.1:0", "--exe"]).arg(binary);
             observation(&mut attach);

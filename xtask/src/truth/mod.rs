@@ -11,6 +11,7 @@ mod oracle;
 mod place;
 mod profile;
 mod report;
+mod service;
 mod statements;
 mod subject;
 mod subjects;
@@ -30,7 +31,7 @@ pub(crate) use statements::run_tool;
 /// What is to be judged, and how the result is shown.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to judge; all of them if none is named: corpus, gofmt
+    /// What to judge; all of them if none is named: corpus, gofmt, vet, compile, httpbin
     subjects: Vec<String>,
 
     /// Only these programs of the subjects: a trap of the corpus

@@ -61,4 +61,11 @@ pub(super) enum Drive {
         /// Where it runs.
         dir: PathBuf,
     },
+    /// A server: started, sent requests, ended by SIGTERM.
+    Service {
+        /// Its arguments; `PORT` stands for a free port.
+        args: Vec<String>,
+        /// One each: method, path, and `Header: value` and `body=...` between `|`.
+        requests: Vec<String>,
+    },
 }
