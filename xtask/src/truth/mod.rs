@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long)]
     counts: bool,
 
-    /// Disagreements shown with their machine code, per program
+    /// How many of the points that goat missed are shown with their machine code, per program
     #[arg(long, value_name = "N", default_value_t = 25)]
     details: usize,
 }
@@ -134,15 +134,20 @@ fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: 
         report.counts = Some(counts::compare(goat, tree, program, &binary, &sources, &oracle, dir)?);
     }
     for one in &judged {
-        let wrong = matches!(one.verdict, Verdict::FalselyCovered | Verdict::Missed);
-        let code = if wrong && details > 0 {
-            details -= 1;
+        let shown = match one.verdict {
+            Verdict::FalselyCovered => true,
+            Verdict::Missed if details > 0 => {
+                details -= 1;
+                true
+            }
+            _ => false,
+        };
+        let mut code = String::new();
+        if shown {
             let mut names: Vec<String> = one.point.sites.iter().map(|s| s.function.clone()).collect();
             names.dedup();
-            disassembly.around(one.point, &names)?
-        } else {
-            String::new()
-        };
+            code = disassembly.around(one.point, &names)?;
+        }
         let source = sources.line(&one.point.file, one.point.line).trim().to_owned();
         report.add(Disagreement::new(one, source, code));
     }

@@ -33,6 +33,8 @@ pub(super) struct ProgramReport {
     pub(super) falsely_covered: Vec<Disagreement>,
     pub(super) missed: Vec<Disagreement>,
     pub(super) finer: Vec<Disagreement>,
+    /// Points that lie in no block of the profile.
+    pub(super) no_block: Vec<Disagreement>,
     /// By reason; those that ran come first.
     pub(super) unobservable: BTreeMap<String, Vec<Disagreement>>,
 }
@@ -81,6 +83,7 @@ impl ProgramReport {
             falsely_covered: Vec::new(),
             missed: Vec::new(),
             finer: Vec::new(),
+            no_block: Vec::new(),
             unobservable: BTreeMap::new(),
         }
     }
@@ -92,7 +95,8 @@ impl ProgramReport {
             Verdict::Missed => self.missed.push(one),
             Verdict::Finer => self.finer.push(one),
             Verdict::Unobservable { reason, .. } => self.unobservable.entry(reason.clone()).or_default().push(one),
-            Verdict::Agreed { .. } | Verdict::Excluded | Verdict::NoBlock | Verdict::Unsteady => {}
+            Verdict::NoBlock => self.no_block.push(one),
+            Verdict::Agreed { .. } | Verdict::Excluded | Verdict::Unsteady => {}
         }
     }
 }
@@ -162,6 +166,15 @@ pub(super) fn text(report: &SubjectReport) -> String {
             if list.len() > EXAMPLES {
                 let _ = writeln!(text, "{reason} {}: {} more", program.name, list.len() - EXAMPLES);
             }
+        }
+    }
+    for program in &report.programs {
+        for one in program.no_block.iter().take(EXAMPLES) {
+            let _ = writeln!(
+                text,
+                "no block {} {}:{} {} {} (goat {}): {}",
+                program.name, one.file, one.line, one.function, one.kind, one.counted, one.source
+            );
         }
     }
     if report.programs.len() > 1 {
