@@ -6,10 +6,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
+    Case,
     goat::{self, Answer, Point},
-    oracle::Oracle,
-    place::{FirstLines, Sources},
-    subject::{Program, Tree},
+    place::FirstLines,
 };
 
 /// A function that is entered more often says nothing new and takes long to count.
@@ -41,26 +40,19 @@ impl Counts {
     }
 }
 
-/// Counts `program`'s calls and compares.
-pub(super) fn compare(
-    goat: &Path,
-    tree: &Tree,
-    program: &Program,
-    binary: &Path,
-    sources: &Sources,
-    oracle: &Oracle,
-    dir: &Path,
-) -> Result<Counts> {
-    let plan = goat::plan(goat, tree, binary, "func", dir)?;
+/// Counts the program's calls and compares.
+pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
+    let Case { sources, oracle, .. } = case;
+    let plan = goat::plan(case.goat, case.tree, case.binary, "func", dir)?;
     let mut answer = Answer::default();
-    for drive in &program.drives {
-        answer.add(goat::observe(goat, &plan.path, binary, drive, "count")?.0);
+    for drive in &case.program.drives {
+        answer.add(goat::observe(case.goat, &plan.path, case.binary, drive, "count")?.0);
     }
     let first = FirstLines::of(&[]);
     let mut counts = Counts::default();
     for point in plan.points.iter().filter(|p| !p.is_excluded() && !sources.lines(&p.file).is_empty()) {
         let Some(counted) = answer.counts.get(&point.id).copied() else { continue };
-        let block = |run| sources.block(&tree.root, &oracle.marks, &first, run, point).map(|block| block.count);
+        let block = |run| sources.block(oracle.marks, &first, run, point).map(|block| block.count);
         let Some(expected) = oracle.runs.iter().map(block).collect::<Option<Vec<u64>>>() else { continue };
         match expected[..] {
             [count, ..] if expected.iter().any(|other| *other != count) => counts.unsteady += 1,

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     drive::{self, Heard},
-    subject::{Drive, Tree},
+    oracle::Oracle,
+    subject::{Drive, Program, Tree},
     toolchain,
 };
 use crate::repository;
@@ -91,6 +92,7 @@ pub(super) struct Summary {
 
 /// Plans for `binary`, at `granularity`, into `dir`.
 pub(super) fn plan(goat: &Path, tree: &Tree, binary: &Path, granularity: &str, dir: &Path) -> Result<Plan> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let path = dir.join(format!("{granularity}.goatplan"));
     let mut command = clean(goat);
     command.args(["plan", "--format", "json", "--old", &tree.old, "--new", &tree.new, "--granularity", granularity]);
@@ -169,6 +171,23 @@ impl Answer {
         }
         self.not_armed = self.not_armed.max(other.not_armed);
     }
+}
+
+/// Every drive of a program, for its points' answers, and in how many of them it said something else than without probes.
+pub(super) fn drive_all(
+    goat: &Path,
+    plan: &Path,
+    binary: &Path,
+    program: &Program,
+    oracle: &Oracle<'_>,
+) -> Result<(Answer, usize)> {
+    let (mut answer, mut changed) = (Answer::default(), 0);
+    for (drive, bare) in program.drives.iter().zip(&oracle.heard) {
+        let (seen, heard) = observe(goat, plan, binary, drive, "bool")?;
+        answer.add(seen);
+        changed += usize::from(heard != *bare);
+    }
+    Ok((answer, changed))
 }
 
 /// Drives `binary` with the probes of `plan`.

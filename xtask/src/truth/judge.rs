@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
+    Case,
     goat::{Answer, Plan, Point},
-    oracle::Oracle,
     place::{FirstLines, Sources},
-    subject::Tree,
 };
 
 /// What comes of a point.
@@ -41,13 +40,8 @@ pub(super) struct Judged<'a> {
 }
 
 /// Judges every point of `plan`.
-pub(super) fn judge<'a>(
-    tree: &Tree,
-    sources: &Sources,
-    plan: &'a Plan,
-    answer: &Answer,
-    oracle: &Oracle,
-) -> Vec<Judged<'a>> {
+pub(super) fn judge<'a>(case: &Case<'_>, plan: &'a Plan, answer: &Answer) -> Vec<Judged<'a>> {
+    let Case { tree, sources, oracle, .. } = case;
     let mut judged = Vec::with_capacity(plan.points.len());
     let first = FirstLines::of(&plan.points);
     let mut statement: Option<&Point> = None;
@@ -56,7 +50,7 @@ pub(super) fn judge<'a>(
             statement = Some(point);
         }
         let counts: Option<Vec<u64>> = (oracle.runs.iter())
-            .map(|run| sources.block(&tree.root, &oracle.marks, &first, run, point).map(|block| block.count))
+            .map(|run| sources.block(oracle.marks, &first, run, point).map(|block| block.count))
             .collect();
         let counted = answer.counts.get(&point.id).copied();
         let block = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);

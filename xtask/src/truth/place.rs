@@ -88,13 +88,12 @@ impl Sources {
     /// The block that decides on `point` in `profile`.
     pub(super) fn block<'p>(
         &self,
-        root: &Path,
         marks: &Marks,
         first: &FirstLines<'_>,
         profile: &'p Profile,
         point: &Point,
     ) -> Option<&'p Block> {
-        let shift = marks.shift(&root.join(&point.file), point.line);
+        let shift = marks.shift(&point.file, point.line);
         let text = self.line(&point.file, point.line);
         let closure = first.closure(text, self.line(&point.file, point.line - 1), point);
         match place(text, point, closure, shift) {
@@ -116,7 +115,7 @@ fn place(text: &str, point: &Point, closure: Option<usize>, shift: u32) -> Place
         let closure = text.find("func(").filter(|_| point.function.contains(".func"));
         return Place::Behind(begins(closure.unwrap_or(indent)));
     }
-    if own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
+    if own == "case" || own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
         return Place::Behind(begins(indent));
     }
     if let Some(closure) = closure {

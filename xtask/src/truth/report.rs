@@ -19,6 +19,8 @@ pub(super) struct SubjectReport {
     pub(super) name: String,
     pub(super) about: String,
     pub(super) programs: Vec<ProgramReport>,
+    /// Programs that could not be judged.
+    pub(super) failed: Vec<String>,
 }
 
 /// A program, judged.

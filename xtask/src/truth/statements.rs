@@ -21,26 +21,28 @@ const MARK: &str = "{};";
 /// By file: the lines on which a statement of its own block begins.
 #[derive(Default)]
 pub(super) struct Marks {
-    files: BTreeMap<PathBuf, BTreeSet<u32>>,
+    /// By path from the sources' root.
+    files: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Marks {
     /// Marks the statement that begins `line` of `file`, if one can be put in front of it.
-    pub(super) fn add(&mut self, file: &Path, text: &[String], line: u32) {
+    pub(super) fn add(&mut self, file: &str, text: &[String], line: u32) {
         if can_mark(&text, line) {
             self.files.entry(file.to_owned()).or_default().insert(line);
         }
     }
 
     /// By how many columns what stands on `line` has moved.
-    pub(super) fn shift(&self, file: &Path, line: u32) -> u32 {
+    pub(super) fn shift(&self, file: &str, line: u32) -> u32 {
         let marked = self.files.get(file).is_some_and(|lines| lines.contains(&line));
         if marked { MARK.len() as u32 } else { 0 }
     }
 
-    /// Writes them where [`run_tool`] reads them, and gives `go build`'s flag.
-    pub(super) fn toolexec(&self, to: &Path) -> Result<String> {
-        fs::write(to, serde_json::to_vec(&self.files)?).with_context(|| format!("cannot write {}", to.display()))?;
+    /// Writes them where [`run_tool`] reads them, for sources below `root`, and gives `go build`'s flag.
+    pub(super) fn toolexec(&self, root: &Path, to: &Path) -> Result<String> {
+        let files: BTreeMap<PathBuf, _> = self.files.iter().map(|(file, lines)| (root.join(file), lines)).collect();
+        fs::write(to, serde_json::to_vec(&files)?).with_context(|| format!("cannot write {}", to.display()))?;
         let exe = env::current_exe().context("cannot find this program")?;
         Ok(format!("-toolexec='{}' cover-statements '{}'", exe.display(), to.display()))
     }

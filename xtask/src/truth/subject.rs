@@ -1,6 +1,8 @@
 //! What the harness judges goat on: Go programs, the repository that holds their sources, and how each is driven.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
+
+use super::toolchain;
 
 /// Programs from one tree of sources.
 pub(super) struct Subject {
@@ -30,18 +32,34 @@ pub(super) struct Tree {
 
 /// A main package.
 pub(super) struct Program {
-    /// What reports call it.
+    /// What `go build` calls the file that it makes of it.
     pub(super) name: String,
-    /// What `go build` calls it, in `dir`.
+    /// What `go build` calls the package, in `dir`.
     pub(super) package: String,
     /// Where `go build` is run.
     pub(super) dir: PathBuf,
-    /// Flags for both builds: `-gcflags=all=-l`.
-    pub(super) flags: Vec<String>,
     /// What is judged, as `go list` has it.
     pub(super) packages: Vec<String>,
     /// Run one after the other.
     pub(super) drives: Vec<Drive>,
+}
+
+/// How both builds differ from those of the installed Go release with its own defaults.
+#[derive(Clone, Default)]
+pub(super) struct Variant {
+    /// Flags for `go build`: `-gcflags=all=-l`.
+    pub(super) flags: Vec<String>,
+    /// Environment of `go`: `GOAMD64=v3`, `GOTOOLCHAIN=go1.25.5`.
+    pub(super) env: Vec<(String, String)>,
+}
+
+impl Variant {
+    /// `go`, in the variant's environment.
+    pub(super) fn go(&self) -> Command {
+        let mut go = toolchain::go();
+        go.envs(self.env.iter().map(|(name, value)| (name, value)));
+        go
+    }
 }
 
 /// One way to run a program.

@@ -30,7 +30,6 @@ pub(super) fn make(dir: &Path) -> Result<Subject> {
         programs.push(Program {
             package: format!("./{name}"),
             dir: repo.clone(),
-            flags: Vec::new(),
             packages: vec![format!("./{name}/...")],
             drives: lines.lines().map(|line| Drive::Run { args: args(line), dir: path.clone() }).collect(),
             name,

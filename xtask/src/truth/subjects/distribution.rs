@@ -195,7 +195,6 @@ fn distribution(
         name: name.to_owned(),
         package: command.to_owned(),
         dir: root.join("src/cmd"),
-        flags: Vec::new(),
         packages: packages.iter().map(|p| (*p).to_owned()).collect(),
         drives,
     };

@@ -29,10 +29,9 @@ pub(super) fn make(dir: &Path) -> Result<Subject> {
     toolchain::copy_tree(Path::new(from), &repo, &|path| !path.to_string_lossy().ends_with("_test.go"))?;
     toolchain::commit_all(&repo)?;
     let program = Program {
-        name: "httpbin".to_owned(),
+        name: "go-httpbin".to_owned(),
         package: "./cmd/go-httpbin".to_owned(),
         dir: repo.clone(),
-        flags: Vec::new(),
         packages: vec!["./...".to_owned()],
         drives: vec![Drive::Service {
             args: ["-host", "127.0.0.1", "-port", "PORT"].map(str::to_owned).to_vec(),
