@@ -1,6 +1,8 @@
 //! Compares with git on a history of the tester's choice:
 //! `GOAT_TEST_HISTORY=<repository> cargo test --test diff_history -- --ignored --nocapture`.
 
+#![expect(clippy::unwrap_used, reason = "a test may unwrap, and so may what it is made of")]
+
 mod git_repository;
 
 use std::{path::Path, time::Instant};

@@ -1,8 +1,12 @@
 //! A client for servers on this machine: no proxies, no redirects, every status an answer.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ureq::{Agent, http::Request};
 
 /// One server.
@@ -62,7 +66,21 @@ impl Client {
     }
 }
 
-/// A port that no one listens on now.
+/// Where ports are taken from: below those that Linux gives to clients (32768 and up).
+const FIRST_PORT: u32 = 10_240;
+const PORTS: u32 = 20_480;
+
+/// A port that no one listens on now, and that no other call gives out: tests run beside one another.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Another process's tests begin somewhere else.
+    let start = std::process::id().wrapping_mul(509);
+    for _ in 0..PORTS {
+        let step = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST_PORT + step % PORTS)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }

@@ -1,6 +1,7 @@
 //! The shop: a repository with two releases of a small HTTP service, and the service's release binary.
 
 use std::{
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -32,6 +33,8 @@ pub struct Shop {
     pub shopd: PathBuf,
     /// The service, built with -trimpath.
     pub shopd_trimpath: PathBuf,
+    /// The service without symbols and DWARF, as most are shipped.
+    pub shopd_stripped: PathBuf,
     /// The service, built from the old release.
     pub shopd_old: PathBuf,
     /// The command-line tool.
@@ -41,12 +44,13 @@ pub struct Shop {
 /// Makes the shop, or finds it made.
 pub fn shop() -> Result<Shop> {
     let fixture = cache::fixture("shop");
-    let key = (go::version()?, cache::contents(&fixture)?, 1);
+    let key = (go::version()?, cache::contents(&fixture)?, 2);
     let dir = cache::directory("shop", key, |dir| {
         make_repository(&dir.join("repo"))?;
         let repo = dir.join("repo");
         build(&repo, "./cmd/shopd", &dir.join("bin/shopd"), &[])?;
         build(&repo, "./cmd/shopd", &dir.join("trimpath/shopd"), &["-trimpath"])?;
+        build(&repo, "./cmd/shopd", &dir.join("stripped/shopd"), &["-ldflags=-s -w"])?;
         build(&repo, "./cmd/shopctl", &dir.join("bin/shopctl"), &[])?;
         let old = dir.join("repo-old");
         tool::git(dir, &["clone", "-q", "repo", "repo-old"])?;
@@ -57,6 +61,7 @@ pub fn shop() -> Result<Shop> {
         repo: dir.join("repo"),
         shopd: dir.join("bin/shopd"),
         shopd_trimpath: dir.join("trimpath/shopd"),
+        shopd_stripped: dir.join("stripped/shopd"),
         shopd_old: dir.join("old/shopd"),
         shopctl: dir.join("bin/shopctl"),
     })
@@ -100,7 +105,9 @@ impl Shopd {
 
 /// Waits until shopd on `port`, started by `process`, accepts connections. Sends no request: each would be counted.
 pub fn wait_until_up(process: &mut Process, port: u16) -> Result<()> {
-    process.until("shopd listening", || std::net::TcpStream::connect(("127.0.0.1", port)).ok()).map(drop)
+    process.until("shopd listening", || TcpStream::connect(("127.0.0.1", port)).ok())?;
+    ensure!(process.is_running()?, "another process than shopd answers on port {port}");
+    Ok(())
 }
 
 /// Sends the sequence `name` and checks each of shopd's answers against the recorded one.

@@ -1,7 +1,7 @@
 //! On the untouched release binary, goat counts at each of the original's points what the original counted with its
 //! calls in the source.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use goat_tests::{
@@ -44,6 +44,11 @@ fn line_counts_equal_the_originals_when_built_with_trimpath() -> Result<()> {
 }
 
 #[test]
+fn line_counts_equal_the_originals_when_stripped() -> Result<()> {
+    compare("line", 2, "count", |shop| &shop.shopd_stripped)
+}
+
+#[test]
 fn line_bools_equal_the_originals() -> Result<()> {
     compare("line", 2, "bool", |shop| &shop.shopd)
 }
@@ -80,12 +85,7 @@ fn no_point_of_the_original_is_missing() -> Result<()> {
     Ok(())
 }
 
-fn compare(
-    granularity: &str,
-    precision: u8,
-    data_type: &str,
-    binary: impl Fn(&Shop) -> &std::path::Path,
-) -> Result<()> {
+fn compare(granularity: &str, precision: u8, data_type: &str, binary: impl Fn(&Shop) -> &Path) -> Result<()> {
     if kernel::is_missing() {
         return Ok(());
     }
@@ -107,7 +107,7 @@ fn compare(
     run.until("goat ready", || goat.is_ok("/readyz").then_some(()))?;
 
     let wire = original::wire()?;
-    let comparison = Comparison::new(&wire, granularity, precision, data_type, binary)?;
+    let comparison = Comparison::new(&wire, granularity, precision, data_type, &shop.shopd)?;
     comparison.check("none", &goat.get("/track?order=2")?.body)?;
     shop::send(&wire, "T1", &app)?;
     comparison.check("T1", &goat.get("/track?order=2")?.body)?;
@@ -125,25 +125,19 @@ struct Comparison<'a> {
     granularity: &'a str,
     points: Vec<Point>,
     recorded: Vec<&'a Recorded>,
-    /// Every symbol of the binary.
+    /// Every symbol of shopd; the stripped one holds the same functions.
     symbols: BTreeSet<String>,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(
-        wire: &'a Wire,
-        granularity: &'a str,
-        precision: u8,
-        data_type: &str,
-        binary: &std::path::Path,
-    ) -> Result<Self> {
+    fn new(wire: &'a Wire, granularity: &'a str, precision: u8, data_type: &str, with_symbols: &Path) -> Result<Self> {
         let recorded: Vec<_> = wire
             .recorded
             .iter()
             .filter(|r| (&*r.granularity, r.precision, &*r.data_type) == (granularity, precision, data_type))
             .collect();
         ensure!(recorded.len() == 3, "{} answers recorded", recorded.len());
-        let listing = tool::output(go::command().args(["tool", "nm"]).arg(binary))?;
+        let listing = tool::output(go::command().args(["tool", "nm"]).arg(with_symbols))?;
         let symbols = listing.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_owned).collect();
         Ok(Self { granularity, points: original::points(granularity, precision)?, recorded, symbols })
     }

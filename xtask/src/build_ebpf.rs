@@ -56,9 +56,10 @@ fn build() -> Result<Vec<u8>> {
     let repository = repository::root();
     let folder = repository.join("goat-ebpf");
 
-    // v3: the atomic add that returns the old value (Linux 5.12; the cookie needs 5.15 anyway). The rest keeps the paths
-    // of this machine out of the object.
-    let mut flags = OsString::from("-Ctarget-cpu=v3");
+    // v3: the atomic add that returns the old value (Linux 5.12; the cookie needs 5.15 anyway). The architecture is one of
+    // those that the object serves: named, so that it does not depend on who builds. The rest keeps the paths of this
+    // machine out of the object.
+    let mut flags = OsString::from("-Ctarget-cpu=v3\x1f--cfg=bpf_target_arch=\"x86_64\"");
     for (from, to) in [(repository.as_path(), "/goat"), (&cargo_home(), "/cargo"), (&rustc.sysroot, "/rust")] {
         flags.push("\x1f--remap-path-prefix=");
         flags.push(from);

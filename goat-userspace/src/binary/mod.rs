@@ -81,10 +81,12 @@ impl Binary {
             LineSource::Pclntab => Tables::Pclntab(pclntab::open(&image)?),
         };
         let mut symbols = image.symbols();
-        if symbols.is_empty()
-            && let Tables::Pclntab(tables) = &tables
-        {
-            symbols = tables.symbols(&image);
+        if symbols.is_empty() {
+            // Stripped; pclntab still names the functions.
+            symbols = match &tables {
+                Tables::Pclntab(tables) => tables.symbols(&image),
+                Tables::Dwarf(_) => pclntab::open(&image).map(|tables| tables.symbols(&image)).unwrap_or_default(),
+            };
         }
         Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
     }

@@ -2,6 +2,7 @@
 //! certain, with the edges that control can take and the ones that it only takes to panic.
 
 mod dominators;
+mod faults;
 mod probe_class;
 mod x86_64;
 
@@ -70,6 +71,30 @@ pub struct Insn {
     pub effect: bool,
     /// Whether it touches memory other than the stack, so that it may fault and never finish.
     pub may_fault: bool,
+    /// What it does with the flags.
+    pub flags: Flags,
+}
+
+/// What an instruction does with the flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flags {
+    /// Nothing.
+    Untouched,
+    /// Sets them to something that no one here asks for.
+    Clobbered,
+    /// Sets them by comparing two values, or one with zero.
+    Compared(Comparison),
+    /// Makes a value of them: CMOVcc, SETcc. What a branch asks stands in [`Flow::Branch`].
+    Chosen(Condition),
+}
+
+/// A CMP, or a TEST.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Comparison {
+    /// Whether the right side is a constant, or zero.
+    pub constant: bool,
+    /// Whether it tells whether one byte is zero, as for a truth value.
+    pub byte_zero: bool,
 }
 
 /// Where control goes from an instruction.
@@ -126,7 +151,10 @@ pub fn build(binary: &Binary, range: AddrRange) -> Result<Cfg, Error> {
         arch => return Err(Error::UnsupportedArch(arch)),
     };
     let tables = x86_64::tables(&insns, code, range, &|addr, len| binary.data(addr, len));
-    Ok(blocks(insns, &tables))
+    let effects = x86_64::effects(&insns, code, range.low, &|addr| binary.symbol(addr));
+    let mut cfg = blocks(insns, &tables);
+    faults::settle(&mut cfg, &effects);
+    Ok(cfg)
 }
 
 /// The targets of the jumps through tables, by index of the instruction; absent where they are unknown.

@@ -110,6 +110,10 @@ pub fn classify(insn: &Encoding<'_>) -> Probe {
         return None;
     }
     if insn.map == Map::Legacy {
+        // A repeated string instruction traps once for each round when it is single-stepped.
+        if insn.prefixes.iter().any(|p| matches!(p, 0xf2 | 0xf3)) && matches!(insn.opcode, 0xa4..=0xa7 | 0xaa..=0xaf) {
+            return None;
+        }
         match insn.opcode {
             // pushf, popf; mov to and pop of a segment register: see the module's comment and insn_masking_exception.
             0x9c | 0x9d | 0x8e | 0x17 | 0x1f | 0x07 => return None,
@@ -161,6 +165,7 @@ mod tests {
         check(&[0xc3], Some(Stepped)); // ret
         check(&[0xff, 0xd0], Some(Stepped)); // call rax
         check(&[0xf0, 0x0f, 0xb1, 0x32], None); // lock cmpxchg
+        check(&[0xf3, 0x48, 0xab], None); // rep stosq
         check(&[0xcc], None); // int3
         check(&[0x9c], None); // pushf
         check(&[0x0f, 0x05], None); // syscall

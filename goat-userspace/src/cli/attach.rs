@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     args::AttachArgs,
@@ -32,8 +32,13 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode
     let listener = live::bind(&runtime, address)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
     let live = Arc::new(Live::attach(plan, &target, &args.observe, &loaded.config)?);
+    // From here on a signal ends goat in good order; before, the kernel takes out what there is.
+    let signals = {
+        let _on_the_runtime = runtime.enter();
+        Signals::new()?
+    };
     let server = Server::start(&runtime, &live, listener, args.observe.component.clone())?;
-    runtime.block_on(until_ended(&live, args.exit_with_target))?;
+    runtime.block_on(until_ended(&live, signals, args.exit_with_target));
     // The last answers are given while there is something to answer from.
     server.stop(&runtime);
     live.detach()?;
@@ -61,24 +66,38 @@ fn target(args: &AttachArgs) -> anyhow::Result<(Target, PathBuf)> {
     }
 }
 
+/// The signals that goat obeys in its own way.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    user1: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let of = |kind| signal(kind).context("cannot listen to signals");
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+            user1: of(SignalKind::user_defined1())?,
+        })
+    }
+}
+
 /// Waits for Ctrl-C or SIGTERM, or, if asked to, for the target's end. SIGUSR1 writes the report.
-async fn until_ended(live: &Live, exit_with_target: bool) -> anyhow::Result<()> {
-    let of = |kind| signal(kind).context("cannot listen to signals");
-    let mut interrupt = of(SignalKind::interrupt())?;
-    let mut terminate = of(SignalKind::terminate())?;
-    let mut report = of(SignalKind::user_defined1())?;
+async fn until_ended(live: &Live, mut signals: Signals, exit_with_target: bool) {
     let mut alive = true;
     let mut tick = tokio::time::interval(REFRESH_INTERVAL);
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = report.recv() => live.write_report_now(),
+            _ = signals.interrupt.recv() => return,
+            _ = signals.terminate.recv() => return,
+            _ = signals.user1.recv() => live.write_report_now(),
             _ = tick.tick(), if alive => {
                 alive = live.refresh();
                 if !alive && exit_with_target {
                     say::status("the process has ended");
-                    return Ok(());
+                    return;
                 }
                 if !alive {
                     say::status("the process has ended; still serving what it ran, until Ctrl-C");

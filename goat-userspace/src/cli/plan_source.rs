@@ -8,7 +8,6 @@ use super::{
     args::{ChangeArgs, PlanSource},
     config::Loaded,
     pipeline, plan as plan_command, say,
-    say::HelpExt,
     settings::Settings,
 };
 use crate::plan::{self, ProbePlan};
@@ -26,7 +25,7 @@ pub(super) fn obtain(source: &PlanSource, loaded: &Loaded, target: &Path) -> any
             let binary = source.binary.as_deref().unwrap_or(target);
             let settings = Settings::merge(&source.change, &loaded.config);
             pipeline::plan(&settings, binary, source.allow_mismatch)
-                .help("without --plan the plan is made here: run from the release's repository, or give --repo")?
+                .context("cannot make a plan here (--plan reads one that was made elsewhere)")?
         }
     };
     plan_command::warn(&plan);

@@ -56,7 +56,8 @@ fn chain(error: &anyhow::Error) -> String {
         }
         last = cause;
     }
-    if let Some(helped) = error.chain().find_map(|e| e.downcast_ref::<Helped>()) {
+    // The innermost knows best what went wrong.
+    if let Some(helped) = error.chain().filter_map(|e| e.downcast_ref::<Helped>()).last() {
         text += &format!("\n  help: {}", helped.help);
     }
     text

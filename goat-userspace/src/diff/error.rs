@@ -56,8 +56,8 @@ pub enum Error {
     },
     /// The old side is not part of the new side's history.
     #[error(
-        "{} ({}) is not an ancestor of {} ({}), so lines cannot be told to be new; they part at {base}: \
-         compare with that commit, or merge or rebase first", old.spec, old.short, new.spec, new.short
+        "{} ({}) is not an ancestor of {} ({}), so that new lines cannot be told from old ones; their merge base \
+         is {base}: {advice}", old.spec, old.short, new.spec, new.short
     )]
     NotAncestor {
         /// The old side.
@@ -66,6 +66,8 @@ pub enum Error {
         new: Box<Revision>,
         /// The merge base's hash.
         base: String,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// The two sides have no commit in common.
     #[error("{} ({}) and {} ({}) have no commit in common; {advice}", old.spec, old.short, new.spec, new.short)]

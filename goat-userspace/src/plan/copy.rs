@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::HashMap};
 use super::{compiled::Compiled, entries::Entry};
 use crate::{
     binary::FileId,
-    cfg::BlockIndex,
+    cfg::{BlockIndex, Flags},
     lines::{LineRange, LineSet},
     source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
     track::Anchor,
@@ -82,14 +82,29 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.
     pub(super) fn evidence_where(&self, wanted: &dyn Fn(u32) -> bool) -> Vec<Evidence> {
+        self.evidence_of(wanted, &|i| self.compiled.is_strong(i))
+    }
+
+    /// The same of the other instructions that have a position of their own: a row begins at them. A result that is put in its
+    /// place, a constant that is returned. Such an instruction may stand too early or too late: its neighbours must agree.
+    pub(super) fn weak_evidence(&self, statement: StatementId) -> Vec<Evidence> {
+        let lines = self.source.statements[statement.0 as usize].header.lines();
+        let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
+        let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
+        if usable.is_empty() {
+            return Vec::new();
+        }
+        self.evidence_of(&|line| usable.binary_search(&line).is_ok(), &|i| self.compiled.begins_row(i))
+    }
+
+    fn evidence_of(&self, wanted: &dyn Fn(u32) -> bool, counts: &dyn Fn(usize) -> bool) -> Vec<Evidence> {
         let mut found: Vec<Evidence> = Vec::new();
         for (b, block) in self.compiled.cfg.blocks.iter().enumerate() {
             if block.prologue || block.panics || !self.compiled.reachable[b] {
                 continue;
             }
-            let mut mine = (block.first..block.end)
-                .filter(|i| self.compiled.is_strong(*i) && self.lines[*i].is_some_and(wanted))
-                .peekable();
+            let mut mine =
+                (block.first..block.end).filter(|i| counts(*i) && self.lines[*i].is_some_and(wanted)).peekable();
             if let Some(&insn) = mine.peek() {
                 found.push(Evidence { block: b, insn, solid: mine.any(|i| self.compiled.is_solid(i)) });
             }
@@ -99,7 +114,7 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// The statement of this function whose code a line is, where several touch it: the first. `None` on a line that a case's
     /// header shares with its body, and on lines of other functions.
-    fn first_statement_on(&self, line: u32) -> Option<StatementId> {
+    pub(super) fn first_statement_on(&self, line: u32) -> Option<StatementId> {
         let file = self.source;
         let touches = |s: &StatementId| {
             let statement = &file.statements[s.0 as usize];
@@ -145,6 +160,23 @@ impl<'a, 'b> Copy<'a, 'b> {
                 None => return false,
             }
         }
+    }
+
+    /// Whether a comparison on one of the lines decides for a conditional move or SETcc in the block.
+    pub(super) fn chooses_in(&self, block: BlockIndex, lines: LineRange) -> bool {
+        let cfg = &self.compiled.cfg;
+        let mut mine = false;
+        for i in cfg.blocks[block].first..cfg.blocks[block].end {
+            match cfg.insns[i].flags {
+                Flags::Untouched => {}
+                Flags::Chosen(_) if mine => return true,
+                Flags::Chosen(_) => {}
+                Flags::Compared(_) | Flags::Clobbered => {
+                    mine = self.lines[i].is_some_and(|line| lines.contains(line));
+                }
+            }
+        }
+        false
     }
 
     /// Whether the anchor lies in the copy.

@@ -3,9 +3,11 @@
 mod check;
 mod compiled;
 mod copy;
+mod decision;
 mod entries;
 mod error;
 mod file;
+mod header;
 mod json;
 mod observability;
 mod placement;

@@ -255,15 +255,20 @@ impl Gathered {
         };
         match found {
             Ok(placed) => {
-                let keys = placed
-                    .into_iter()
-                    .map(|p| {
-                        let insn = &compiled.cfg.insns[p.insn];
-                        let key = (insn.addr, p.condition.map(|c| c.0));
+                let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
+                let mut keys = Vec::with_capacity(placed.len());
+                for p in placed {
+                    let insn = &compiled.cfg.insns[p.insn];
+                    let key = (insn.addr, p.condition.map(|c| c.0));
+                    // The body of a loop over a function may lie in two copies, inlined into the function that it belongs to.
+                    if !known.contains(&key) {
                         slots.found.entry(key).or_insert((p.class, insn.len));
-                        key
-                    })
-                    .collect();
+                        keys.push(key);
+                    }
+                }
+                if keys.is_empty() {
+                    return;
+                }
                 self.instances.push((Instance { function, inlined, sites: Vec::new() }, keys));
             }
             Err(reason) => self.blind.push(Blind { function, inlined, reason }),

@@ -131,9 +131,11 @@ impl Arming {
         if text.read(site.offset, &mut found[..len]).is_err() || found[..len] != *self.breakpoint {
             return Ok(());
         }
-        match site.instruction.get(..len) {
-            Some(original) => text.write(site.offset, original),
-            None => Ok(()),
+        let Some(original) = site.instruction.get(..len) else { return Ok(()) };
+        match text.write(site.offset, original) {
+            // It exited in between.
+            Err(_) if text.read(site.offset, &mut found[..len]).is_err() => Ok(()),
+            written => written,
         }
     }
 

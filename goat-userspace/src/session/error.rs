@@ -83,6 +83,14 @@ pub enum Error {
         /// The target's.
         found: String,
     },
+    /// The plan is for another instruction set than this machine's.
+    #[error("the plan is for {planned}, and this machine runs {here}: attach where the binary runs")]
+    OtherArch {
+        /// The plan's, as Go names it.
+        planned: String,
+        /// This machine's.
+        here: &'static str,
+    },
     /// The target's code is not the plan's.
     #[error(
         "the instruction at {address} (file offset {offset}) is {found} in the target, and {planned} in the plan: the file was \

@@ -56,6 +56,7 @@ pub struct Features {
 impl Features {
     /// Asks the kernel. Needs the privileges that attaching needs.
     pub fn probe() -> Result<Self, Error> {
+        check_privileges(Backend::UprobeMulti)?;
         let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let Some(program) = idle_program()? else {
             return Ok(Self { uprobe_multi: false, multi_pid_filter: false, release });
@@ -88,7 +89,7 @@ fn idle_program() -> Result<Option<OwnedFd>, Error> {
 }
 
 /// Fails unless the effective capabilities suffice for `backend`.
-pub(super) fn check_privileges(backend: Backend) -> Result<(), Error> {
+pub fn check_privileges(backend: Backend) -> Result<(), Error> {
     let status = Path::new("/proc/self/status");
     let text = fs::read_to_string(status).map_err(|source| Error::Read { path: status.into(), source })?;
     let missing = missing(effective(&text), backend);

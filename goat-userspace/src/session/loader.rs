@@ -1,13 +1,13 @@
-//! The committed object, loaded: aya makes the maps and relocates; who loads the program depends on the backend.
+//! The committed object, loaded for either backend: the maps, and the program with its references to them.
 
 use std::{
     ffi::CString,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Map, MapData, RingBuf},
+    maps::{Array, Map, MapData, RingBuf},
     programs::UProbe,
 };
 use aya_obj::Object;
@@ -18,69 +18,72 @@ use super::{Error, uprobe_multi};
 /// Built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("goat.bpf.o");
 
-/// The maps in the kernel, and the program, not yet.
-pub(super) struct Loader {
-    bpf: Ebpf,
+/// The section of the object's one read-only global, by which its map is named.
+const GLOBALS: &str = ".rodata";
+
+/// The program, and the maps that it shares with user space; the kernel keeps them while a link keeps the program.
+pub(super) struct Loaded<P> {
+    pub(super) program: P,
+    /// One counter for each slot.
+    pub(super) counters: MapData,
+    pub(super) first_hits: RingBuf<MapData>,
 }
 
-impl Loader {
-    /// Makes the maps: one counter for each of `slots`, and the filter as a constant of the program.
-    pub(super) fn new(slots: usize, filter: ProcessFilter) -> Result<Self, Error> {
-        let entries = u32::try_from(slots.max(1)).expect("no more sites than MAX_SITES");
-        let bpf = EbpfLoader::new()
-            .map_max_entries(COUNTERS, entries)
-            .override_global(PROCESS_FILTER, &filter, true)
-            .load(OBJECT)
-            .map_err(load_error)?;
-        Ok(Self { bpf })
-    }
-
-    /// Loads the program for uprobe_multi links.
-    pub(super) fn load_for_multi(&self) -> Result<OwnedFd, Error> {
-        // aya keeps the relocated instructions to itself: relocated again, with the descriptors of aya's maps.
-        let mut object = Object::parse(OBJECT).map_err(load_error)?;
-        let maps = std::mem::take(&mut object.maps);
-        let descriptors: Vec<_> = maps
-            .iter()
-            .filter_map(|(name, map)| Some((name.as_str(), descriptor(self.bpf.map(name)?)?, map)))
-            .collect();
-        let sections = object.functions.keys().map(|(section, _)| *section).collect();
-        object.relocate_maps(descriptors.into_iter(), &sections).map_err(load_error)?;
-        object.relocate_calls(&sections).map_err(load_error)?;
-
-        let program = object.programs.get(PROGRAM).ok_or_else(absent)?;
-        let function = object.functions.get(&program.function_key()).ok_or_else(absent)?;
-        let code: Vec<u8> = function.instructions.iter().flat_map(encode).collect();
-        let license: CString = program.license.clone();
-        uprobe_multi::load(&code, &license).map_err(|e| Error::kernel("load the uprobe program", e))
-    }
-
-    /// Loads the program as any uprobe's.
-    pub(super) fn load_for_perf_event(&mut self) -> Result<&mut UProbe, Error> {
-        let program: &mut UProbe = self.bpf.program_mut(PROGRAM).ok_or_else(absent)?.try_into().map_err(load_error)?;
-        program.load().map_err(load_error)?;
-        Ok(program)
-    }
-
-    /// The counter map.
-    pub(super) fn counters(&self) -> Result<BorrowedFd<'_>, Error> {
-        match self.bpf.map(COUNTERS) {
-            Some(Map::Array(data)) => Ok(data.fd().as_fd()),
-            _ => Err(absent()),
+/// Loads the program for uprobe_multi links. aya has no part for that: it makes the maps and relocates. (Its loader would
+/// do both, but reads all of the kernel's type information first, which takes longer than anything else in attaching, and
+/// keeps the relocated instructions to itself.)
+pub(super) fn for_multi(slots: usize, filter: ProcessFilter) -> Result<Loaded<OwnedFd>, Error> {
+    let mut object = Object::parse(OBJECT).map_err(load_error)?;
+    let create = |name: &str, entries: Option<u32>| {
+        let mut map = object.maps.get(name).ok_or_else(absent)?.clone();
+        if let Some(entries) = entries {
+            map.set_max_entries(entries);
         }
-    }
+        MapData::create(map, name, None).map_err(load_error)
+    };
+    let counters = create(COUNTERS, Some(entries(slots)))?;
+    let first_hits = create(FIRST_HITS, None)?;
+    let globals = create(GLOBALS, None)?;
 
-    /// The ring buffer of first hits; to be taken once.
-    pub(super) fn take_first_hits(&mut self) -> Result<RingBuf<MapData>, Error> {
-        self.bpf.take_map(FIRST_HITS).ok_or_else(absent)?.try_into().map_err(load_error)
-    }
+    let descriptors = [(COUNTERS, &counters), (FIRST_HITS, &first_hits), (GLOBALS, &globals)];
+    let maps = std::mem::take(&mut object.maps);
+    let maps = descriptors.map(|(name, data)| (name, data.fd().as_fd().as_raw_fd(), &maps[name]));
+    let sections = object.functions.keys().map(|(section, _)| *section).collect();
+    object.relocate_maps(maps.into_iter(), &sections).map_err(load_error)?;
+    object.relocate_calls(&sections).map_err(load_error)?;
+    let program = object.programs.get(PROGRAM).ok_or_else(absent)?;
+    let function = object.functions.get(&program.function_key()).ok_or_else(absent)?;
+    let code: Vec<u8> = function.instructions.iter().flat_map(encode).collect();
+    let license: CString = program.license.clone();
+
+    let mut global = Array::<_, ProcessFilter>::try_from(Map::Array(globals)).map_err(load_error)?;
+    global.set(0, filter, 0).map_err(load_error)?;
+    let program = uprobe_multi::load(&code, &license).map_err(|e| Error::kernel("load the uprobe program", e))?;
+    let first_hits = RingBuf::try_from(Map::RingBuf(first_hits)).map_err(load_error)?;
+    Ok(Loaded { program, counters, first_hits })
 }
 
-fn descriptor(map: &Map) -> Option<RawFd> {
-    match map {
-        Map::Array(data) | Map::RingBuf(data) => Some(data.fd().as_fd().as_raw_fd()),
-        _ => None,
-    }
+/// Loads the program for perf events, through aya alone.
+pub(super) fn for_perf_event(slots: usize, filter: ProcessFilter) -> Result<Loaded<Ebpf>, Error> {
+    let mut bpf = EbpfLoader::new()
+        .map_max_entries(COUNTERS, entries(slots))
+        .override_global(PROCESS_FILTER, &filter, true)
+        .load(OBJECT)
+        .map_err(load_error)?;
+    let Some(Map::Array(counters)) = bpf.take_map(COUNTERS) else { return Err(absent()) };
+    let first_hits = bpf.take_map(FIRST_HITS).ok_or_else(absent)?.try_into().map_err(load_error)?;
+    uprobe(&mut bpf)?.load().map_err(load_error)?;
+    Ok(Loaded { program: bpf, counters, first_hits })
+}
+
+/// The program in what aya has loaded.
+pub(super) fn uprobe(bpf: &mut Ebpf) -> Result<&mut UProbe, Error> {
+    bpf.program_mut(PROGRAM).ok_or_else(absent)?.try_into().map_err(load_error)
+}
+
+/// A map without elements can't be made.
+fn entries(slots: usize) -> u32 {
+    u32::try_from(slots.max(1)).expect("no more sites than MAX_SITES")
 }
 
 /// `struct bpf_insn` as the kernel reads it (include/uapi/linux/bpf.h).
@@ -107,10 +110,22 @@ mod tests {
     fn the_committed_object_holds_what_goat_common_names() {
         let object = Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM), "{:?}", object.programs.keys());
-        for map in [COUNTERS, FIRST_HITS] {
+        for map in [COUNTERS, FIRST_HITS, GLOBALS] {
             assert!(object.maps.contains_key(map), "{map} is not in {:?}", object.maps.keys());
         }
         assert_eq!(object.license.to_str().unwrap(), "Apache-2.0");
+    }
+
+    #[test]
+    fn the_atomic_add_returns_the_old_value() {
+        // include/uapi/linux/bpf.h: BPF_STX | BPF_ATOMIC | BPF_DW, with BPF_ADD and the flag BPF_FETCH. Without the flag, no
+        // hit would ever be taken for a first one.
+        const ATOMIC: u8 = 0xdb;
+        const ADD_AND_FETCH: i32 = 0x01;
+        let object = Object::parse(OBJECT).unwrap();
+        let function = &object.functions[&object.programs[PROGRAM].function_key()];
+        let atomics: Vec<_> = function.instructions.iter().filter(|i| i.code == ATOMIC).map(|i| i.imm).collect();
+        assert_eq!(atomics, [ADD_AND_FETCH]);
     }
 
     #[test]

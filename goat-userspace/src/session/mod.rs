@@ -18,12 +18,16 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
-use aya::programs::uprobe::UProbeLink;
+use aya::{
+    maps::{MapData, RingBuf},
+    programs::uprobe::UProbeLink,
+};
 pub use error::Error;
-pub use features::{Capability, Features};
+pub use features::{Capability, Features, check_privileges};
 use goat_common::{Cookie, MAX_SITES, ProcessFilter};
 pub use target::Target;
 
@@ -31,7 +35,7 @@ use self::{
     arming::Arming,
     counters::Counters,
     disarm::Disarmer,
-    loader::Loader,
+    loader::Loaded,
     target::{Executable, Process},
     text::Text,
 };
@@ -85,8 +89,6 @@ pub struct Session {
     // Dropped first: it must not write to the text while links close.
     disarmer: Option<Disarmer>,
     links: Links,
-    /// Keeps the maps.
-    loader: Loader,
     backend: Backend,
     counters: Arc<Counters>,
     arming: Arc<Arming>,
@@ -97,6 +99,12 @@ pub struct Session {
     attach_time: Duration,
 }
 
+// Readers on other threads share it.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Session>();
+};
+
 /// What keeps the probes in. Closing it takes them out.
 enum Links {
     Multi(Vec<OwnedFd>),
@@ -106,6 +114,7 @@ enum Links {
 /// Checks that `target` runs the plan's binary, arms every site of `plan` in it, and reads each back from its text.
 pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Session, Error> {
     let started = Instant::now();
+    target::check_arch(&plan.identity)?;
     let (backend, pid_filter) = choose(options.backend)?;
     let (process, path) = match target {
         Target::Pid(pid) => (Some(Process::open(*pid)?), PathBuf::from(format!("/proc/{pid}/exe"))),
@@ -121,17 +130,15 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
         Some(process) => (ProcessFilter::default(), NonZeroU32::new(process.pid)),
         None => (ProcessFilter::default(), None),
     };
-    let mut loader = Loader::new(plan.sites.len(), filter)?;
-    let counters = Arc::new(Counters::open(loader.counters()?, plan.sites.len())?);
     let arming = Arc::new(Arming::new(plan));
-    let (links, refused) = link(&mut loader, backend, &executable, &sites(plan), pid)?;
+    let Linked { links, refused, counters, first_hits } = link(backend, &executable, &sites(plan), filter, pid)?;
+    let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
     refused.into_iter().for_each(|slot| arming.refuse(slot));
 
     let disarm = options.disarm && options.verify;
     let mut session = Session {
         disarmer: None,
         links,
-        loader,
         backend,
         counters,
         arming,
@@ -146,7 +153,6 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
         return Err(Error::NoProcess { pid: process.pid });
     }
     if disarm {
-        let first_hits = session.loader.take_first_hits()?;
         let (arming, counters) = (Arc::clone(&session.arming), Arc::clone(&session.counters));
         session.disarmer = Some(Disarmer::start(plan, arming, counters, first_hits)?);
     }
@@ -157,10 +163,9 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
 /// The backend, and whether its pid filter can be relied on.
 fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
     if wanted == Some(Backend::PerfEvent) {
-        features::check_privileges(Backend::PerfEvent)?;
+        check_privileges(Backend::PerfEvent)?;
         return Ok((Backend::PerfEvent, true));
     }
-    features::check_privileges(Backend::UprobeMulti)?;
     let features = Features::probe()?;
     if features.uprobe_multi {
         return Ok((Backend::UprobeMulti, features.multi_pid_filter));
@@ -169,7 +174,7 @@ fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
         let need = "use Linux 6.6 or newer, built with CONFIG_UPROBES, or the backend perf_event";
         return Err(Error::Unsupported { backend, release: features.release, need });
     }
-    features::check_privileges(Backend::PerfEvent)?;
+    check_privileges(Backend::PerfEvent)?;
     Ok((Backend::PerfEvent, true))
 }
 
@@ -194,30 +199,35 @@ fn sites(plan: &ProbePlan) -> Vec<uprobe_multi::Site> {
     slots.zip(&plan.sites).map(site).collect()
 }
 
-/// Attaches at each of `sites`; also returns the indices of those that the kernel refused.
+struct Linked {
+    links: Links,
+    /// Slots that the kernel would not take.
+    refused: Vec<usize>,
+    counters: MapData,
+    first_hits: RingBuf<MapData>,
+}
+
+/// Loads the program and attaches it at each of `sites`.
 fn link(
-    loader: &mut Loader,
     backend: Backend,
     executable: &Executable,
     sites: &[uprobe_multi::Site],
+    filter: ProcessFilter,
     pid: Option<NonZeroU32>,
-) -> Result<(Links, Vec<usize>), Error> {
+) -> Result<Linked, Error> {
     match backend {
         Backend::UprobeMulti => {
-            let program = loader.load_for_multi()?;
+            let Loaded { program, counters, first_hits } = loader::for_multi(sites.len(), filter)?;
             let pid = pid.map_or(0, NonZeroU32::get);
-            match uprobe_multi::link_all(program.as_fd(), &executable.path(), sites, pid) {
-                Ok(linked) => Ok((Links::Multi(linked.links), linked.refused)),
-                Err(uprobe_multi::Failure::MostlyRefused) => {
-                    Err(Error::MostlyRefused { refused: uprobe_multi::MAX_REFUSED })
-                }
-                Err(uprobe_multi::Failure::Kernel(e)) => Err(Error::kernel("attach uprobes", e)),
-            }
+            let uprobe_multi::Linked { links, refused } =
+                uprobe_multi::link_all(program.as_fd(), &executable.path(), sites, pid)?;
+            Ok(Linked { links: Links::Multi(links), refused, counters, first_hits })
         }
         Backend::PerfEvent => {
-            let program = loader.load_for_perf_event()?;
-            let attached = perf_event::attach(program, &executable.path(), sites, pid)?;
-            Ok((Links::PerfEvent(attached.links), attached.refused))
+            let Loaded { mut program, counters, first_hits } = loader::for_perf_event(sites.len(), filter)?;
+            let program = loader::uprobe(&mut program)?;
+            let perf_event::Attached { links, refused } = perf_event::attach(program, &executable.path(), sites, pid)?;
+            Ok(Linked { links: Links::PerfEvent(links), refused, counters, first_hits })
         }
     }
 }
@@ -295,26 +305,28 @@ impl Session {
         self.disarmer.as_ref().and_then(Disarmer::failure)
     }
 
-    /// Takes the probes out, waits until they are gone, and checks that the target's text is the binary's again.
+    /// Takes the probes out, waits until they are gone, and checks that the target's text is the binary's again. By
+    /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
-        self.close();
+        self.disarmer = None;
+        self.links = Links::Multi(Vec::new());
         match self.arming.differing() {
             Some((first, count)) if self.target_alive() => Err(Error::NotRestored { count, first }),
             _ => Ok(()),
-        }
-    }
-
-    fn close(&mut self) {
-        self.disarmer = None;
-        match &mut self.links {
-            Links::Multi(links) => links.clear(),
-            Links::PerfEvent(links) => perf_event::close(std::mem::take(links)),
         }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.close();
+        self.disarmer = None;
+        match std::mem::replace(&mut self.links, Links::Multi(Vec::new())) {
+            Links::Multi(links) => drop(links),
+            // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.
+            Links::PerfEvent(links) => {
+                let closer = thread::Builder::new().name("goat-detach".into());
+                let _ = closer.spawn(move || drop(links));
+            }
+        }
     }
 }

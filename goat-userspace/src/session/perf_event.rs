@@ -1,7 +1,7 @@
 //! One perf event per site, for kernels without uprobe_multi: slow to attach, slower to detach, and each takes a file
 //! descriptor.
 
-use std::{fs, io, num::NonZeroU32, path::Path, thread};
+use std::{fs, io, num::NonZeroU32, path::Path};
 
 use aya::programs::{
     ProgramError, UProbe,
@@ -11,15 +11,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Backend, Error, uprobe_multi::Site};
 
-/// The most sites. Detaching takes about 100 ms a site of the kernel's time one after the other (it waits for all tasks on
-/// every event), some of which run side by side: more sites would take minutes to go.
+/// The most sites. Detaching takes the kernel about 0.1 s a site, one after the other however many threads ask (it waits
+/// for every task's trace section to end, under a lock): more sites would take minutes to go.
 const MAX_SITES: usize = 1_000;
 
 /// Descriptors left for everything that goat does beside.
 const SPARE_DESCRIPTORS: u64 = 64;
-
-/// How many threads close perf events at a time.
-const CLOSERS: usize = 200;
 
 /// Links, and the sites that the kernel would not take.
 pub(super) struct Attached {
@@ -81,19 +78,4 @@ pub(super) fn attach(
         }
     }
     Ok(attached)
-}
-
-/// Closes every link, many at a time: what each close waits for is the same.
-pub(super) fn close(links: Vec<UProbeLink>) {
-    let share = links.len().div_ceil(CLOSERS).max(1);
-    let mut links = links.into_iter();
-    thread::scope(|scope| {
-        loop {
-            let part: Vec<_> = links.by_ref().take(share).collect();
-            if part.is_empty() {
-                break;
-            }
-            scope.spawn(move || drop(part));
-        }
-    });
 }

@@ -125,6 +125,20 @@ impl Executable {
     }
 }
 
+/// Fails if this machine can't run the plan's binary: its instructions mean something else here.
+pub(super) fn check_arch(planned: &Identity) -> Result<(), Error> {
+    let here = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    // Plans say it; what says nothing is left to the checks of identity and code.
+    if planned.arch.is_empty() || planned.arch == here {
+        return Ok(());
+    }
+    Err(Error::OtherArch { planned: planned.arch.clone(), here })
+}
+
 /// Build ids decide where there are any; a binary without (`-ldflags=-buildid=`) must agree in all that it says of itself.
 fn is_same_build(planned: &Identity, found: &Identity) -> bool {
     if planned.go_build_id.is_none() && planned.gnu_build_id.is_none() {

@@ -11,6 +11,8 @@ use std::{
     path::Path,
 };
 
+use super::Error;
+
 // include/uapi/linux/bpf.h
 const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
@@ -21,7 +23,7 @@ const BPF_TRACE_UPROBE_MULTI: u32 = 48;
 const ENOTSUPP: i32 = 524;
 
 /// How many refused sites are looked for: each costs some twenty failed links.
-pub(super) const MAX_REFUSED: usize = 64;
+const MAX_REFUSED: usize = 64;
 
 /// One place to probe.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,14 +39,6 @@ pub(super) struct Linked {
     pub(super) links: Vec<OwnedFd>,
     /// Indices into the sites, in no order.
     pub(super) refused: Vec<usize>,
-}
-
-/// What stopped [`link_all`].
-pub(super) enum Failure {
-    /// Too many sites are refused to single each out.
-    MostlyRefused,
-    /// It is not for a site's sake.
-    Kernel(io::Error),
 }
 
 /// The head of the `BPF_PROG_LOAD` attributes, up to the last field that is needed.
@@ -126,7 +120,7 @@ pub(super) fn link(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid: u3
 
 /// Like [`link`], but leaves out sites that the kernel refuses: one such site makes a link fail as a whole, so that halves
 /// are tried until it is alone.
-pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid: u32) -> Result<Linked, Failure> {
+pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid: u32) -> Result<Linked, Error> {
     let mut linked = Linked { links: Vec::new(), refused: Vec::new() };
     if sites.is_empty() {
         return Ok(linked);
@@ -137,12 +131,12 @@ pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid
     while let Some((first, part)) = parts.pop() {
         match link(program, path, part, pid) {
             Ok(link) => linked.links.push(link),
-            Err(e) if !blames_a_site(&e) => return Err(Failure::Kernel(e)),
+            Err(e) if !blames_a_site(&e) => return Err(Error::kernel("attach uprobes", e)),
             Err(e) if part.len() == 1 => {
                 linked.refused.push(first);
                 refusal = Some(e);
                 if linked.refused.len() > MAX_REFUSED {
-                    return Err(Failure::MostlyRefused);
+                    return Err(Error::MostlyRefused { refused: MAX_REFUSED });
                 }
             }
             Err(_) => {
@@ -154,7 +148,9 @@ pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid
     }
     match refusal {
         // EINVAL for each and every site is not the sites' fault.
-        Some(e) if linked.links.is_empty() && e.raw_os_error() == Some(libc::EINVAL) => Err(Failure::Kernel(e)),
+        Some(e) if linked.links.is_empty() && e.raw_os_error() == Some(libc::EINVAL) => {
+            Err(Error::kernel("attach uprobes", e))
+        }
         _ => Ok(linked),
     }
 }

@@ -17,7 +17,12 @@ pub(super) struct Scopes {
     of_statement: Vec<ScopeId>,
     /// The scope that entering a block enters.
     first_of_block: Vec<ScopeId>,
-    lines: Vec<Option<LineRange>>,
+    scopes: Vec<Scope>,
+}
+
+struct Scope {
+    lines: Option<LineRange>,
+    holds_statement: bool,
 }
 
 impl Scopes {
@@ -25,7 +30,7 @@ impl Scopes {
         let mut scopes = Self {
             of_statement: Vec::with_capacity(file.statements.len()),
             first_of_block: Vec::with_capacity(file.blocks.len()),
-            lines: Vec::new(),
+            scopes: Vec::new(),
         };
         for block in &file.blocks {
             let lines = block.kind.is_case().then(|| block.header.lines());
@@ -38,12 +43,12 @@ impl Scopes {
         for statement in &file.statements {
             let list = around[statement.block.0 as usize];
             let lines = statement.span.lines();
-            if is_control(statement.kind) && lines.first == lines.last {
+            if is_control(statement.kind) && lines.first == lines.last && scopes.get(current[list]).holds_statement {
                 current[list] = scopes.add(None);
             }
             let scope = current[list];
             scopes.of_statement.push(scope);
-            scopes.widen(scope, own_lines(statement));
+            scopes.get_mut(scope).take(statement);
             if statement.kind == StatementKind::Bare {
                 for body in &statement.bodies {
                     around[body.0 as usize] = list;
@@ -68,18 +73,29 @@ impl Scopes {
 
     /// From a scope's first statement to its last, or to the header that ends it; `None` for one that holds nothing.
     pub(super) fn lines(&self, scope: ScopeId) -> Option<LineRange> {
-        self.lines[scope.0 as usize]
+        self.get(scope).lines
     }
 
     fn add(&mut self, lines: Option<LineRange>) -> ScopeId {
-        let id = ScopeId(u32::try_from(self.lines.len()).expect("no more scopes than statements and blocks"));
-        self.lines.push(lines);
+        let id = ScopeId(u32::try_from(self.scopes.len()).expect("no more scopes than statements and blocks"));
+        self.scopes.push(Scope { lines, holds_statement: false });
         id
     }
 
-    fn widen(&mut self, scope: ScopeId, lines: LineRange) {
-        let known = &mut self.lines[scope.0 as usize];
-        *known = Some(known.map_or(lines, |known| union(known, lines)));
+    fn get(&self, id: ScopeId) -> &Scope {
+        &self.scopes[id.0 as usize]
+    }
+
+    fn get_mut(&mut self, id: ScopeId) -> &mut Scope {
+        &mut self.scopes[id.0 as usize]
+    }
+}
+
+impl Scope {
+    fn take(&mut self, statement: &Statement) {
+        let own = own_lines(statement);
+        self.lines = Some(self.lines.map_or(own, |lines| union(lines, own)));
+        self.holds_statement = true;
     }
 }
 

@@ -12,7 +12,6 @@ use std::{
 use goat::{
     addr::{FileOffset, VirtAddr},
     binary,
-    counts::{Armed, Counts},
     lines::{LineRange, LineSet},
     plan::{AppInfo, Condition, Instance, Point, ProbeClass, ProbePlan, Site, Status},
     session::Features,
@@ -56,6 +55,15 @@ impl Program {
         go.current_dir(source).args(["build", "-buildvcs=false", "-o"]).arg(&path).args(flags).arg(".");
         let output = go.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self { path, _folder: folder }
+    }
+
+    /// A copy of the program at `from`.
+    #[allow(dead_code, reason = "for the bench alone")]
+    pub fn copy_of(from: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        fs::copy(from, &path).unwrap();
         Self { path, _folder: folder }
     }
 
@@ -178,12 +186,4 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub fn hits(counts: &Counts) -> Vec<u64> {
-    counts.slots.iter().map(|s| s.hits).collect()
-}
-
-pub fn armed(counts: &Counts) -> Vec<Armed> {
-    counts.slots.iter().map(|s| s.armed).collect()
 }

@@ -2,8 +2,8 @@
 
 use super::{
     super::{FileId, Function, Row},
-    inlined::{self, Places},
-    raw::{BadTable, PcTabOff, PcValue},
+    inlined::{self, Body, Places},
+    raw::{BadTable, PcTabOff, PcValue, PcValues},
     view::View,
 };
 use crate::addr::{AddrRange, VirtAddr};
@@ -39,74 +39,29 @@ pub(super) fn decode(
     }
     let file = |value: i32| u32::try_from(value).ok().and_then(|index| view.cutab.file(func.cu, index));
 
-    let mut seen = false;
-    scratch.files.clear();
-    let mut values = view.tables.pc_values(func.pcfile, limit).ok_or(BadTable)?;
-    while let Some(v) = values.step()? {
-        seen |= file(v.value).is_some_and(|id| wanted.get(id.0 as usize) == Some(&true));
-        scratch.files.push(v);
-    }
-    if !seen {
+    collect(view.tables.pc_values(func.pcfile, limit).ok_or(BadTable)?, &mut scratch.files)?;
+    let is_wanted = |id: FileId| wanted.get(id.0 as usize) == Some(&true);
+    if !scratch.files.iter().any(|v| file(v.value).is_some_and(is_wanted)) {
         return Ok(None);
     }
-
     let size = scratch.files.last().ok_or(BadTable)?.end;
-    scratch.calls.clear();
     match func.inl_index.filter(|_| func.inl_tree.is_some()) {
-        None => scratch.calls.push(PcValue { start: 0, end: size, value: NOT_INLINED }),
-        Some(at) => {
-            let mut values = view.tables.pc_values(at, limit).ok_or(BadTable)?;
-            while let Some(v) = values.step()? {
-                scratch.calls.push(v);
-            }
+        Some(at) => collect(view.tables.pc_values(at, limit).ok_or(BadTable)?, &mut scratch.calls)?,
+        None => {
+            scratch.calls.clear();
+            scratch.calls.push(PcValue { start: 0, end: size, value: NOT_INLINED });
         }
-    }
-    if scratch.calls.last().is_none_or(|last| last.end != size) {
-        return Err(BadTable);
     }
 
     let low = view.addr(func.entry).ok_or(BadTable)?;
     let range = AddrRange { low, high: low.checked_add(u64::from(size)).ok_or(BadTable)? };
-    scratch.rows.clear();
-    let own_file = {
-        let mut lines = view.tables.pc_values(func.pcln, limit).ok_or(BadTable)?;
-        let (mut at_file, mut at_call, mut pc) = (0, 0, 0);
-        let mut previous = None;
-        let mut own_file = None;
-        while let Some(line) = lines.step()? {
-            while pc < line.end {
-                let (f, c) = (
-                    scratch.files.get(at_file).ok_or(BadTable)?,
-                    // Ends where the files do.
-                    scratch.calls.get(at_call).ok_or(BadTable)?,
-                );
-                // -1 until the first instruction that has a position.
-                if line.value >= 0 && f.value >= 0 {
-                    let file = file(f.value).ok_or(BadTable)?;
-                    let here = (file, line.value, c.value);
-                    if previous != Some(here) {
-                        previous = Some(here);
-                        let addr = VirtAddr(low.0 + u64::from(pc));
-                        scratch.rows.push(Row { addr, file, line: line.value.cast_unsigned(), is_stmt: true });
-                    }
-                    if own_file.is_none() && c.value < 0 {
-                        own_file = Some(file);
-                    }
-                }
-                pc = line.end.min(f.end).min(c.end);
-                at_file += usize::from(pc == f.end);
-                at_call += usize::from(pc == c.end);
-            }
-        }
-        if pc != size {
-            return Err(BadTable);
-        }
-        own_file
-    };
+    let lines = view.tables.pc_values(func.pcln, limit).ok_or(BadTable)?;
+    let own_file = merge(lines, file, range, scratch)?;
 
     let inlined = match func.inl_tree {
         Some(tree) if func.inl_index.is_some() => {
-            inlined::decode(view, &func, tree, low, &scratch.rows, &scratch.calls, &mut scratch.places)?
+            let body = Body { view, func: &func, tree, low, rows: &scratch.rows, by_pc: &scratch.calls };
+            inlined::decode(&body, &mut scratch.places)?
         }
         _ => Box::default(),
     };
@@ -126,9 +81,48 @@ pub(super) fn decode(
 /// The value of PCDATA_InlTreeIndex for the function's own code.
 const NOT_INLINED: i32 = -1;
 
-/// The position of the instruction at `pc` bytes behind `low`.
-pub(super) fn position(rows: &[Row], low: VirtAddr, pc: u32) -> Option<(FileId, u32)> {
-    let addr = low.checked_add(u64::from(pc))?;
-    let row = rows[..rows.partition_point(|row| row.addr <= addr)].last()?;
-    Some((row.file, row.line))
+fn collect(mut values: PcValues<'_>, into: &mut Vec<PcValue>) -> Result<(), BadTable> {
+    into.clear();
+    while let Some(v) = values.step()? {
+        into.push(v);
+    }
+    Ok(())
+}
+
+/// Fills `scratch.rows` from its files and calls, and the lines. All three tables must reach to the end of `range` and no
+/// further. Returns the file of the first row that is not inlined.
+fn merge(
+    mut lines: PcValues<'_>,
+    file: impl Fn(i32) -> Option<FileId>,
+    range: AddrRange,
+    scratch: &mut Scratch,
+) -> Result<Option<FileId>, BadTable> {
+    let Scratch { files, rows, calls, .. } = scratch;
+    rows.clear();
+    let (mut at_file, mut at_call, mut pc) = (0, 0, 0);
+    let (mut previous, mut own_file) = (None, None);
+    while let Some(line) = lines.step()? {
+        while pc < line.end {
+            let f = files.get(at_file).ok_or(BadTable)?;
+            let c = calls.get(at_call).ok_or(BadTable)?;
+            // -1 until the first instruction that has a position.
+            if line.value >= 0 && f.value >= 0 {
+                let file = file(f.value).ok_or(BadTable)?;
+                let here = (file, line.value, c.value);
+                if previous != Some(here) {
+                    previous = Some(here);
+                    let addr = VirtAddr(range.low.0 + u64::from(pc));
+                    rows.push(Row { addr, file, line: line.value.cast_unsigned(), is_stmt: true });
+                }
+                if c.value < 0 {
+                    own_file.get_or_insert(file);
+                }
+            }
+            pc = line.end.min(f.end).min(c.end);
+            at_file += usize::from(pc == f.end);
+            at_call += usize::from(pc == c.end);
+        }
+    }
+    let whole = range.low.checked_add(u64::from(pc)) == Some(range.high);
+    (whole && at_file == files.len() && at_call == calls.len()).then_some(own_file).ok_or(BadTable)
 }

@@ -1,99 +1,15 @@
+mod agreement;
+mod builds;
+mod damage;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
 };
 
+use self::builds::{Build, HERE, all, builds, each_build};
 use super::{super::object::Image, *};
-
-/// A program with inlining at several depths, generics, closures, methods and a loop, for Go 1.18 and later.
-const MAIN: &str = include_str!("testdata/main.go.txt");
-const SHOP: &str = include_str!("testdata/shop.go.txt");
-/// Makes it a cgo program, so that C's start-up code stands before Go's text.
-const CGO: &str = include_str!("testdata/cgo.go.txt");
-
-#[derive(Clone, Copy, Default)]
-struct Build {
-    toolchain: &'static str,
-    arch: &'static str,
-    cgo: bool,
-    args: &'static [&'static str],
-}
-
-impl Build {
-    /// Builds the program in `dir`, or says why it can't.
-    fn run(self, dir: &Path) -> Result<PathBuf, String> {
-        let package = dir.join("internal/shop");
-        std::fs::create_dir_all(&package).unwrap();
-        std::fs::write(dir.join("go.mod"), "module example.com/fixture\n\ngo 1.18\n").unwrap();
-        std::fs::write(dir.join("main.go"), MAIN).unwrap();
-        std::fs::write(package.join("shop.go"), SHOP).unwrap();
-        if self.cgo {
-            std::fs::write(dir.join("cgo.go"), CGO).unwrap();
-        }
-        let out = dir.join("program");
-        let built = self.go(dir).args(["build", "-o"]).arg(&out).args(self.args).arg(".").output();
-        let built = built.map_err(|e| format!("no go command: {e}"))?;
-        if !built.status.success() {
-            return Err(String::from_utf8_lossy(&built.stderr).into_owned());
-        }
-        Ok(out)
-    }
-
-    fn go(self, dir: &Path) -> Command {
-        let mut go = Command::new("go");
-        go.current_dir(dir).env("GOTOOLCHAIN", self.toolchain).env("GOFLAGS", "-mod=mod").env("GOARCH", self.arch);
-        // What a first use of a toolchain downloads is kept, as for any go command.
-        go.env("GOOS", "linux").env("CGO_ENABLED", if self.cgo { "1" } else { "0" });
-        go
-    }
-}
-
-/// Runs `check` on the image and pclntab of every build that this machine can make, and prints which it can't.
-fn each_build(builds: &[Build], check: impl Fn(Build, &Path, &Image, &Pclntab)) {
-    for &build in builds {
-        let what = format!("{} {} cgo={} {:?}", build.toolchain, build.arch, build.cgo, build.args);
-        let dir = tempfile::tempdir().unwrap();
-        match build.run(dir.path()) {
-            Err(why) => eprintln!("skipped {what}: {}", why.trim()),
-            Ok(path) => {
-                eprintln!("checking {what}");
-                let image = Image::open(&path).unwrap();
-                let pclntab = open(&image).unwrap();
-                check(build, &path, &image, &pclntab);
-            }
-        }
-    }
-}
-
-fn all(pclntab: &Pclntab, image: &Image) -> Vec<Function> {
-    let files: Vec<FileId> = (0..pclntab.files.names.len() as u32).map(FileId).collect();
-    let (functions, stats) = pclntab.functions(image, &files);
-    assert_eq!(stats.functions_broken, 0);
-    functions
-}
-
-const HERE: Build = Build { toolchain: "local", arch: "amd64", cgo: false, args: &[] };
-
-fn builds() -> Vec<Build> {
-    const EXTERNAL: &[&str] = &["-ldflags=-linkmode=external", "-buildmode=pie"];
-    let mut builds = vec![
-        HERE,
-        Build { args: &["-trimpath"], ..HERE },
-        Build { args: &["-buildmode=pie"], ..HERE },
-        Build { args: &["-gcflags=all=-l"], ..HERE },
-        Build { cgo: true, args: &["-ldflags=-linkmode=external"], ..HERE },
-        Build { cgo: true, args: EXTERNAL, ..HERE },
-        Build { arch: "arm64", ..HERE },
-        Build { arch: "arm64", args: &["-buildmode=pie"], ..HERE },
-        Build { toolchain: "go1.24.11", args: &["-buildmode=pie"], ..HERE },
-    ];
-    for toolchain in ["go1.18.10", "go1.20.14", "go1.21.13", "go1.24.11", "go1.27.0"] {
-        let other = Build { toolchain, ..HERE };
-        builds.extend([other, Build { cgo: true, args: EXTERNAL, ..other }, Build { arch: "arm64", ..other }]);
-    }
-    builds
-}
+use crate::binary::{Binary, LineSource};
 
 /// What `go tool nm` says of the text: names by address.
 fn symbols(build: Build, path: &Path) -> BTreeMap<u64, BTreeSet<String>> {
@@ -171,7 +87,7 @@ fn a_stripped_binary_has_the_same_functions() {
         for (whole, stripped) in STRIPPED {
             each_build(&[Build { toolchain, args: whole, ..HERE }], |build, path, image, pclntab| {
                 // In the same directory: its name is in the table.
-                let path = Build { args: stripped, ..build }.run(path.parent().unwrap()).unwrap();
+                let path = Build { args: stripped, ..build }.run(path.parent().unwrap());
                 let other_image = Image::open(&path).unwrap();
                 let other = open(&other_image).unwrap();
                 assert!(other_image.symbols().is_empty() && !image.symbols().is_empty());
@@ -183,6 +99,43 @@ fn a_stripped_binary_has_the_same_functions() {
             });
         }
     }
+}
+
+#[test]
+fn lines_come_from_pclntab_where_there_is_no_dwarf() {
+    let stripped = Build { args: &["-ldflags=-s -w"], ..HERE };
+    each_build(&[HERE, stripped], |build, path, _, pclntab| {
+        let binary = Binary::open(path, LineSource::Auto).unwrap();
+        let has_dwarf = build.args.is_empty();
+        assert_eq!(binary.line_source(), if has_dwarf { LineSource::Dwarf } else { LineSource::Pclntab });
+        assert_eq!(Binary::open(path, LineSource::Dwarf).is_ok(), has_dwarf);
+        let binary = Binary::open(path, LineSource::Pclntab).unwrap();
+        assert_eq!(&binary.files().unwrap(), pclntab.files());
+        let file = binary.files().unwrap().names.iter().position(|name| name.ends_with("/shop.go")).unwrap();
+        let functions = binary.functions(&[FileId(file as u32)]).unwrap();
+        let main = functions.iter().find(|f| &*f.name == "main.main").unwrap();
+        assert_eq!(binary.symbol(main.range.low), Some("main.main"));
+        assert!(binary.stats().functions_read >= functions.len() && binary.stats().functions_broken == 0);
+    });
+}
+
+#[test]
+fn a_file_without_section_headers_is_read_by_its_segments() {
+    each_build(&[HERE, Build { arch: "arm64", ..HERE }], |_, path, image, pclntab| {
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[0x28..0x30].fill(0); // e_shoff
+        bytes[0x3c..0x40].fill(0); // e_shnum, e_shstrndx
+        let bare = Image::parse(path, bytes).unwrap();
+        assert!(bare.section(".gopclntab").is_none());
+        assert!(all(&open(&bare).unwrap(), &bare) == all(pclntab, image));
+    });
+}
+
+#[test]
+fn a_program_that_is_not_go_has_no_pclntab() {
+    let image = Image::open(&std::env::current_exe().unwrap()).unwrap();
+    let error = open(&image).unwrap_err().to_string();
+    assert!(error.ends_with("there is none, or its Go is older than 1.18"), "{error}");
 }
 
 #[test]
@@ -243,58 +196,5 @@ fn inlined_calls_nest_as_the_source_does() {
                 }
             }
         }
-    });
-}
-
-/// Where the tables stand in the file: what to damage.
-fn parts(image: &Image, bytes: &[u8], pclntab: &Pclntab) -> Vec<std::ops::Range<usize>> {
-    let segment = locate::bytes_from(image, pclntab.addr).unwrap();
-    let header = Tables::parse(segment).unwrap().header;
-    let table = bytes.windows(72).position(|window| window == &segment[..72]).unwrap();
-    let module = image.section(".go.module").unwrap().data;
-    let module_at = bytes.windows(module.len()).position(|window| window == module).unwrap();
-    let offsets = [0, header.funcnametab, header.cutab, header.filetab, header.pctab, header.functab];
-    let end = image.section(".gopclntab").unwrap().data.len();
-    let mut parts: Vec<_> =
-        offsets.iter().zip(offsets[1..].iter().chain([&end])).map(|(&a, &b)| table + a..table + b).collect();
-    parts.push(module_at..module_at + module.len());
-    parts
-}
-
-#[test]
-fn damaged_tables_neither_panic_nor_run_away() {
-    let build = Build { args: &["-ldflags=-s -w"], ..HERE };
-    each_build(&[build], |_, path, image, pclntab| {
-        let bytes = std::fs::read(path).unwrap();
-        let whole = all(pclntab, image).len();
-        let parts = parts(image, &bytes, pclntab);
-        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut random = |below: usize| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            (seed % below as u64) as usize
-        };
-        let (mut opened, mut skipped, mut fewer) = (0, 0, 0);
-        for round in 0..420 {
-            let mut bytes = bytes.clone();
-            let part = &parts[round % parts.len()];
-            // One byte where each counts, many elsewhere.
-            let flips = if part.len() < 1000 { 1 } else { 1 << random(10) };
-            for _ in 0..flips {
-                bytes[part.start + random(part.len())] ^= 1 << random(8);
-            }
-            let Ok(image) = Image::parse(path, bytes) else { continue };
-            let Ok(pclntab) = open(&image) else { continue };
-            let files: Vec<FileId> = (0..pclntab.files.names.len() as u32).map(FileId).collect();
-            let (functions, stats) = pclntab.functions(&image, &files);
-            pclntab.symbols(&image);
-            opened += 1;
-            skipped += stats.functions_broken;
-            fewer += usize::from(functions.len() < whole);
-            assert!(functions.len() <= whole);
-        }
-        // The flips did reach the decoder.
-        assert!(opened > 150 && skipped > 300 && fewer > 60, "{opened} {skipped} {fewer}");
     });
 }

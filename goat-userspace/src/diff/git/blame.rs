@@ -1,10 +1,12 @@
 //! Precision 1: which lines come from a commit that the old side has not.
 //!
-//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file to
-//! its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
-//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may have it under
-//! another name. libgit2 has a blame too, but it walks past the old side on merged branches and is slow on long
-//! histories (libgit2#3027); all files at once, in one pass, and only as far as the old side is both exact and cheap.
+//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file
+//! to its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
+//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may
+//! have it under another name.
+//!
+//! Not libgit2's blame: it stops at the old commit itself and nowhere else (`blame_git.c`, `oldest_commit`), so it goes on into
+//! the old side's history on a branch that left it earlier; and it is reported to be slow on long histories (libgit2#3027).
 
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
@@ -38,6 +40,9 @@ struct Version {
     spans: Vec<Span>,
 }
 
+/// Where a parent has a file, and its content there.
+type Origin = (Box<[u8]>, Oid);
+
 /// The versions that a commit is asked about, by path.
 type Suspects = BTreeMap<Box<[u8]>, Version>;
 
@@ -48,12 +53,11 @@ pub(super) fn new_lines(
     files: &[(&[u8], Oid, &[u8])],
 ) -> Result<Vec<LineSet>, Error> {
     let mut asked: HashMap<usize, Suspects> = HashMap::new();
-    let suspects = files.iter().enumerate().map(|(file, (path, id, text))| {
-        (
-            (*path).into(),
-            Version { id: *id, spans: vec![Span { file, new_side: 0, here: 0, lines: text::line_count(text) }] },
-        )
-    });
+    let suspects =
+        files.iter().enumerate().filter(|(_, (.., text))| !text.is_empty()).map(|(file, (path, id, text))| {
+            let all = Span { file, new_side: 0, here: 0, lines: text::line_count(text) };
+            ((*path).into(), Version { id: *id, spans: vec![all] })
+        });
     asked.insert(0, suspects.collect());
     let mut found = vec![LineSet::new(); files.len()];
     for (at, step) in history.commits.iter().enumerate() {
@@ -123,7 +127,7 @@ impl<'a> Parents<'a> {
 
     /// Hands the lines of one version to the parents that have them, in `passed`; what is left is the commit's own.
     fn pass(&mut self, path: &[u8], version: Version, passed: &mut [Suspects]) -> Result<Vec<Span>, Error> {
-        let mut origins: Vec<Option<(Box<[u8]>, Oid)>> = vec![None; passed.len()];
+        let mut origins: Vec<Option<Origin>> = vec![None; passed.len()];
         for look_for in [Self::same_path, Self::renamed] {
             for parent in 0..passed.len() {
                 if origins[parent].is_some() {
@@ -152,7 +156,7 @@ impl<'a> Parents<'a> {
         Ok(spans)
     }
 
-    fn same_path(&mut self, parent: usize, path: &[u8]) -> Result<Option<(Box<[u8]>, Oid)>, Error> {
+    fn same_path(&mut self, parent: usize, path: &[u8]) -> Result<Option<Origin>, Error> {
         let there = match parent.checked_sub(1) {
             None => self.changed.get(path).and_then(|delta| delta.old),
             Some(other) => tree::file_at(&self.others[other].0, path)?,
@@ -160,7 +164,7 @@ impl<'a> Parents<'a> {
         Ok(there.filter(|entry| entry.kind == Kind::File).map(|entry| (path.into(), entry.id)))
     }
 
-    fn renamed(&mut self, parent: usize, path: &[u8]) -> Result<Option<(Box<[u8]>, Oid)>, Error> {
+    fn renamed(&mut self, parent: usize, path: &[u8]) -> Result<Option<Origin>, Error> {
         let deltas = match parent.checked_sub(1) {
             None => &self.step.deltas,
             Some(other) => match &mut self.others[other] {

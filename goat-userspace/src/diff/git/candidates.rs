@@ -10,7 +10,7 @@ use super::{
     history::History,
     renames,
     repository::{LARGEST_FILE, read},
-    tree::{self, Entry, Kind},
+    tree::{self, Entry, File, Kind},
 };
 use crate::paths::RepoPath;
 
@@ -56,7 +56,7 @@ pub(super) fn differing(
 }
 
 /// The Go files among `files`, the new side's, that a commit of `history` changed, be it back to what they were.
-pub(super) fn touched(history: &History, files: &[(Box<[u8]>, Entry)], differing: Vec<Candidate>) -> Vec<Candidate> {
+pub(super) fn touched(history: &History, files: &[File], differing: Vec<Candidate>) -> Vec<Candidate> {
     let mut differing: HashMap<_, _> = differing.into_iter().map(|file| (file.path.clone(), file)).collect();
     let touched = history.touched();
     let files = files.iter().filter(|(path, _)| is_go(path) && touched.contains(&**path));

@@ -16,18 +16,16 @@ use git2::Repository;
 use self::{
     candidates::{Admission, Candidate},
     history::History,
-    repository::{git, read},
-    tree::{Entry, Kind},
+    repository::{Side, read},
+    tree::{File, Kind},
 };
 use super::{ChangeSet, Error, FileChange, Options, Precision, filter::Rules, modules::Modules};
 use crate::lines::{LineRange, LineSet};
 
 pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
     let repository = repository::open(dir)?;
-    let (old, (new, new_revision)) = repository::sides(&repository, &options.old, &options.new)?;
-    let (old, old_revision) = old.unzip();
-    let old_tree = old.as_ref().map(|old| old.tree().map_err(git("read a commit"))).transpose()?;
-    let new_tree = new.tree().map_err(git("read a commit"))?;
+    let (old, new) = repository::sides(&repository, &options.old, &options.new)?;
+    let (old_tree, new_tree) = (old.as_ref().map(Side::tree).transpose()?, new.tree()?);
     let files = tree::files(&repository, &new_tree, |name| candidates::is_go(name) || name == b"go.mod")?;
     let modules = Modules::new(go_mods(&repository, &files)?, &repository::prefix(&repository, dir));
     let rules = Rules::new(&options.filter, &modules)?;
@@ -35,7 +33,9 @@ pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error>
     let follow_renames = options.precision != Precision::NoRenames;
     let mut candidates = candidates::differing(&repository, old_tree.as_ref(), &new_tree, follow_renames)?;
     let history = match &old {
-        Some(old) if options.precision == Precision::Blame => Some(History::read(&repository, old.id(), new.id())?),
+        Some(old) if options.precision == Precision::Blame => {
+            Some(History::read(&repository, old.commit.id(), new.commit.id())?)
+        }
         _ => None,
     };
     match &history {
@@ -62,8 +62,8 @@ pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error>
     };
     let files_and_lines = admitted.into_iter().zip(lines).filter(|(_, lines)| !lines.is_empty());
     Ok(ChangeSet {
-        old: old_revision,
-        new: new_revision,
+        old: old.map(|old| old.revision),
+        new: new.revision,
         files: files_and_lines
             .map(|((file, path, text), lines)| FileChange { path, old_path: file.old_path(), lines, text })
             .collect(),
@@ -87,8 +87,9 @@ fn differing_lines(repository: &Repository, file: &Candidate, text: &[u8]) -> Re
     Ok(lines)
 }
 
-/// The `go.mod` files' texts by directory. A directory whose name is not UTF-8 is no module's: the go command refuses it.
-fn go_mods(repository: &Repository, files: &[(Box<[u8]>, Entry)]) -> Result<Vec<(String, String)>, Error> {
+/// The `go.mod` files' texts by directory. Those in a directory whose name is not UTF-8 are passed over, as
+/// every Go file there is.
+fn go_mods(repository: &Repository, files: &[File]) -> Result<Vec<(String, String)>, Error> {
     let mut found = Vec::new();
     for (path, entry) in files.iter().filter(|(_, entry)| entry.kind == Kind::File) {
         let dir = match path.strip_suffix(b"go.mod") {

@@ -8,7 +8,7 @@ use super::{
     super::{components::Packages, filter::Rules, go_header::GoHeader},
     Error, candidates,
     repository::{self, git},
-    tree::{Entry, Kind},
+    tree::{File, Kind},
 };
 use crate::paths::RepoPath;
 
@@ -19,7 +19,7 @@ const FILES_A_THREAD: usize = 500;
 type Head = (RepoPath, String, Vec<String>);
 
 /// The packages of those among `files` that `rules` let pass. A file whose head can't be understood is of none.
-pub(super) fn read(repository: &Repository, files: &[(Box<[u8]>, Entry)], rules: &Rules) -> Result<Packages, Error> {
+pub(super) fn read(repository: &Repository, files: &[File], rules: &Rules) -> Result<Packages, Error> {
     let files: Vec<_> = files
         .iter()
         .filter(|(path, entry)| candidates::is_go(path) && entry.kind == Kind::File)

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use git2::{Commit, ErrorClass, ErrorCode, Oid, Repository};
+use git2::{Commit, ErrorClass, ErrorCode, Oid, Repository, Tree};
 
 use super::super::{Error, Revision};
 
@@ -14,6 +14,9 @@ pub(super) const LARGEST_FILE: usize = 64 << 20;
 
 /// Opens the repository that holds `dir`, a worktree's and a bare one too.
 pub(super) fn open(dir: &Path) -> Result<Repository, Error> {
+    // git checks an object's hash when it is fetched, not each time that it is read. Without the check, the heads
+    // of 7 900 files were read in 0.22 s in place of 0.8 s.
+    git2::opts::strict_hash_verification(false);
     Repository::discover(dir).map_err(|error| {
         let dir = dir.to_owned();
         let reason = error.message().to_owned();
@@ -45,36 +48,48 @@ pub(super) fn prefix(repository: &Repository, dir: &Path) -> String {
     below().unwrap_or_default()
 }
 
-/// The commits of both sides. The old one is the new one itself or an ancestor of it, and `None` for `INIT`.
+/// One side of a comparison.
+pub(super) struct Side<'r> {
+    pub(super) commit: Commit<'r>,
+    pub(super) revision: Revision,
+}
+
+impl<'r> Side<'r> {
+    pub(super) fn tree(&self) -> Result<Tree<'r>, Error> {
+        self.commit.tree().map_err(git("read a commit"))
+    }
+}
+
+/// Both sides. The old one is the new one itself or an ancestor of it, and `None` for `INIT`.
 pub(super) fn sides<'r>(
     repository: &'r Repository,
     old: &str,
     new: &str,
-) -> Result<(Option<(Commit<'r>, Revision)>, (Commit<'r>, Revision)), Error> {
-    let new = commit(repository, new)?;
+) -> Result<(Option<Side<'r>>, Side<'r>), Error> {
+    let new = side(repository, new)?;
     if old == NO_OLD_SIDE {
         return Ok((None, new));
     }
-    let old = commit(repository, old)?;
-    check_ancestor(repository, &old.1, &new.1, old.0.id(), new.0.id())?;
+    let old = side(repository, old)?;
+    check_ancestor(repository, &old, &new)?;
     Ok((Some(old), new))
 }
 
-fn check_ancestor(
-    repository: &Repository,
-    old: &Revision,
-    new: &Revision,
-    old_id: Oid,
-    new_id: Oid,
-) -> Result<(), Error> {
-    let both = || (Box::new(old.clone()), Box::new(new.clone()));
+fn check_ancestor(repository: &Repository, old: &Side, new: &Side) -> Result<(), Error> {
+    let both = || (Box::new(old.revision.clone()), Box::new(new.revision.clone()));
+    let (old_id, new_id) = (old.commit.id(), new.commit.id());
     match repository.merge_base(old_id, new_id) {
         Ok(base) if base == old_id => Ok(()),
         // Where branches cross, a merge base is one of several.
         Ok(_) if repository.graph_descendant_of(new_id, old_id).map_err(git("walk the history"))? => Ok(()),
         Ok(base) => {
             let (old, new) = both();
-            Err(Error::NotAncestor { old, new, base: base.to_string() })
+            let advice = if base == new_id {
+                "the sides seem to be the other way round"
+            } else {
+                "compare with that commit, or merge or rebase first"
+            };
+            Err(Error::NotAncestor { old, new, base: base.to_string(), advice })
         }
         Err(error) if error.code() == ErrorCode::NotFound && error.class() == ErrorClass::Merge => {
             let (old, new) = both();
@@ -89,7 +104,7 @@ fn check_ancestor(
     }
 }
 
-fn commit<'r>(repository: &'r Repository, spec: &str) -> Result<(Commit<'r>, Revision), Error> {
+fn side<'r>(repository: &'r Repository, spec: &str) -> Result<Side<'r>, Error> {
     let name = if spec.is_empty() { "HEAD" } else { spec };
     let commit = repository
         .revparse_single(name)
@@ -102,7 +117,7 @@ fn commit<'r>(repository: &'r Repository, spec: &str) -> Result<(Commit<'r>, Rev
         short: String::from_utf8_lossy(&short).into_owned(),
         time: commit.time().seconds(),
     };
-    Ok((commit, revision))
+    Ok(Side { commit, revision })
 }
 
 fn not_found(repository: &Repository, spec: &str, error: &git2::Error) -> Error {

@@ -6,7 +6,10 @@ use git2::{DiffFile, DiffOptions, ErrorClass, ErrorCode, ObjectType, Oid, Reposi
 
 use super::{Error, repository::git};
 
-/// A file of a tree; its path is from the root and need not be UTF-8.
+/// A path from the root, which need not be UTF-8, and what is there.
+pub(super) type File = (Box<[u8]>, Entry);
+
+/// What a tree has at a path, directories apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Entry {
     pub(super) id: Oid,
@@ -55,11 +58,7 @@ pub(super) fn deltas(repository: &Repository, old: Option<&Tree>, new: &Tree) ->
 }
 
 /// Every file of `tree` whose name `wanted` lets pass, in the order of the paths' bytes.
-pub(super) fn files(
-    repository: &Repository,
-    tree: &Tree,
-    wanted: impl Fn(&[u8]) -> bool,
-) -> Result<Vec<(Box<[u8]>, Entry)>, Error> {
+pub(super) fn files(repository: &Repository, tree: &Tree, wanted: impl Fn(&[u8]) -> bool) -> Result<Vec<File>, Error> {
     // git2's own walk ends at a directory whose name is not UTF-8.
     let mut files = Vec::new();
     let mut ahead = vec![(Vec::new(), tree.clone())];
@@ -74,7 +73,7 @@ pub(super) fn files(
             }
         }
     }
-    files.sort_by(|a: &(Box<[u8]>, Entry), b| a.0.cmp(&b.0));
+    files.sort_by(|a: &File, b| a.0.cmp(&b.0));
     Ok(files)
 }
 

@@ -11,7 +11,7 @@ mod tables;
 mod types;
 
 pub(super) use header::{HEADER_SIZE, Header};
-pub(super) use pc_values::PcValue;
+pub(super) use pc_values::{PcValue, PcValues};
 pub(super) use reader::u64_at;
 pub(super) use tables::Tables;
 pub(super) use types::{BadTable, Func, InlTreeOff, InlinedCallRecord, NameOff, PcTabOff, TextOff};
