@@ -48,8 +48,9 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
     let mut todo: Vec<usize> = cfg.roots();
     while let Some(b) = todo.pop() {
         let Some(mut known) = entry[b].clone() else { continue };
-        for i in cfg.blocks[b].first..cfg.blocks[b].end {
-            step(&mut known, &effects[i], cfg.insns[i].flow);
+        let block = cfg.blocks[b].first..cfg.blocks[b].end;
+        for (insn, effects) in cfg.insns[block.clone()].iter().zip(&effects[block]) {
+            step(&mut known, effects, insn.flow);
         }
         let not_nil = not_nil_on(cfg, b, effects);
         for &s in &cfg.blocks[b].succs {
@@ -69,20 +70,21 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
         let Some(mut known) = known else { continue };
         // Registers that hold addresses of the frame. The compiler takes them anew in each block.
         let mut frame: BTreeSet<Place> = BTreeSet::new();
-        for i in cfg.blocks[b].first..cfg.blocks[b].end {
-            if effects[i].stores_through.is_some_and(|r| frame.contains(&Place::Register(r))) {
+        let block = cfg.blocks[b].first..cfg.blocks[b].end;
+        for (insn, effects) in cfg.insns[block.clone()].iter_mut().zip(&effects[block]) {
+            if effects.stores_through.is_some_and(|r| frame.contains(&Place::Register(r))) {
                 // A temporary is cleared where the function begins, long before the statement that it serves.
-                cfg.insns[i].effect = false;
-                cfg.insns[i].weak = true;
+                insn.effect = false;
+                insn.weak = true;
             }
-            frame.retain(|place| !effects[i].writes.contains(place) && cfg.insns[i].flow != Flow::Call);
-            if effects[i].makes_frame_address {
-                frame.extend(&effects[i].writes);
+            frame.retain(|place| !effects.writes.contains(place) && insn.flow != Flow::Call);
+            if effects.makes_frame_address {
+                frame.extend(&effects.writes);
             }
-            if effects[i].through.is_some_and(|r| known.contains(&Place::Register(r))) {
-                cfg.insns[i].may_fault = false;
+            if effects.through.is_some_and(|r| known.contains(&Place::Register(r))) {
+                insn.may_fault = false;
             }
-            step(&mut known, &effects[i], cfg.insns[i].flow);
+            step(&mut known, effects, insn.flow);
         }
     }
 }

@@ -3,16 +3,17 @@
 
 mod dominators;
 mod faults;
+mod flags;
 mod probe_class;
 mod x86_64;
 
 pub use dominators::Dominators;
-pub use probe_class::{Probe, classify};
+pub use flags::{Comparison, Condition, Flags};
+pub use probe_class::{Probe, ProbeClass, classify};
 
 use crate::{
     addr::{AddrRange, VirtAddr},
     binary::{Arch, Binary},
-    plan::{Condition, ProbeClass},
 };
 
 /// Functions longer than this are not decoded: the largest that Go's own compiler holds has under 1 MB.
@@ -73,28 +74,6 @@ pub struct Insn {
     pub may_fault: bool,
     /// What it does with the flags.
     pub flags: Flags,
-}
-
-/// What an instruction does with the flags.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flags {
-    /// Nothing.
-    Untouched,
-    /// Sets them to something that no one here asks for.
-    Clobbered,
-    /// Sets them by comparing two values, or one with zero.
-    Compared(Comparison),
-    /// Makes a value of them: CMOVcc, SETcc. What a branch asks stands in [`Flow::Branch`].
-    Chosen(Condition),
-}
-
-/// A CMP, or a TEST.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Comparison {
-    /// Whether the right side is a constant, or zero.
-    pub constant: bool,
-    /// Whether it tells whether one byte is zero, as for a truth value.
-    pub byte_zero: bool,
 }
 
 /// Where control goes from an instruction.

@@ -4,7 +4,30 @@
 //! `branch_setup_xol_ops`, `push_setup_xol_ops` (which are emulated). One rule is our own: flags and control registers that
 //! a single step disturbs (`pushf`, `popf`) are left alone, since a single-stepped `pushf` leaves the trap flag on the stack.
 
-use crate::plan::ProbeClass;
+use serde::{Deserialize, Serialize};
+
+/// What the kernel does at the site, by uprobe's rules.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeClass {
+    /// Emulated: a trap, and no single step.
+    Emulated,
+    /// A 5-byte nop, which Linux 6.18+ turns into a call after the first hit: emulated, but never to be disarmed by hand.
+    Nop5,
+    /// Single-stepped out of line.
+    Stepped,
+}
+
+impl ProbeClass {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emulated => "emulated",
+            Self::Nop5 => "nop5",
+            Self::Stepped => "stepped",
+        }
+    }
+}
 
 /// What the kernel does at an instruction; `None` if it refuses it or if it must not be tried.
 pub type Probe = Option<ProbeClass>;

@@ -5,14 +5,11 @@ use iced_x86::{
 };
 
 use super::{
-    Comparison, Flags, Flow, Insn, Tables,
+    Comparison, Condition, Flags, Flow, Insn, Tables,
     faults::{Effects, Place},
     probe_class::{Encoding, Map, classify},
 };
-use crate::{
-    addr::{AddrRange, VirtAddr},
-    plan::Condition,
-};
+use crate::addr::{AddrRange, VirtAddr};
 
 /// No switch has more cases than this; the compiler stops at 2^16 cases long before.
 const MAX_TABLE: usize = 4096;

@@ -10,6 +10,7 @@ pub(super) struct Compiled<'b> {
     pub(super) function: &'b Function,
     pub(super) cfg: Cfg,
     pub(super) dominators: Dominators,
+    pub(super) backwards: Dominators,
     /// By block: whether a call of the function can get there. What only the runtime jumps to, after a panic was recovered from, runs
     /// no statement.
     pub(super) reachable: Vec<bool>,
@@ -30,6 +31,7 @@ impl<'b> Compiled<'b> {
     pub(super) fn new(binary: &Binary, function: &'b Function) -> Result<Self, cfg::Error> {
         let cfg = cfg::build(binary, function.range)?;
         let dominators = Dominators::new(&cfg);
+        let backwards = Dominators::backwards(&cfg);
         let places = cfg
             .insns
             .iter()
@@ -39,7 +41,7 @@ impl<'b> Compiled<'b> {
             })
             .collect();
         let reachable = cfg.reachable_from_entry();
-        Ok(Self { function, cfg, dominators, reachable, places })
+        Ok(Self { function, cfg, dominators, backwards, reachable, places })
     }
 
     /// The line that the instruction belongs to in the body of `node` (`None`: the function's own body): its own, or that of

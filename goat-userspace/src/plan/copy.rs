@@ -1,7 +1,10 @@
 //! One compiled copy of a source function: out of line, inlined, of a generic shape, or the body of a loop over a function. It
 //! answers which of the copy's instructions belong to which statement.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use super::{compiled::Compiled, entries::Entry};
 use crate::{
@@ -21,6 +24,8 @@ pub(super) struct Copy<'a, 'b> {
     pub(super) function: FunctionId,
     /// The statement list that the copy begins with: the function's body, or that of a loop over a function (`F-range1`).
     pub(super) root: BlockId,
+    /// Bodies of loops over functions, which have copies of their own.
+    elsewhere: &'a BTreeSet<BlockId>,
     /// Memo of [`super::entries::entry`].
     pub(super) entries: RefCell<HashMap<BlockId, Option<Entry>>>,
     /// By instruction: the line in this copy.
@@ -45,9 +50,10 @@ impl<'a, 'b> Copy<'a, 'b> {
         source: &'a SourceFile,
         function: FunctionId,
         root: BlockId,
+        elsewhere: &'a BTreeSet<BlockId>,
     ) -> Self {
         let lines = (0..compiled.cfg.insns.len()).map(|i| compiled.line_in(node, file, i)).collect();
-        Self { compiled, node, source, function, root, entries: RefCell::default(), lines }
+        Self { compiled, node, source, function, root, elsewhere, entries: RefCell::default(), lines }
     }
 
     /// The instruction's line in this copy.
@@ -155,6 +161,9 @@ impl<'a, 'b> Copy<'a, 'b> {
             if at == self.root {
                 return true;
             }
+            if self.elsewhere.contains(&at) {
+                return false;
+            }
             match self.source.blocks[at.0 as usize].owner {
                 Some(owner) => at = self.source.statements[owner.0 as usize].block,
                 None => return false,
@@ -162,21 +171,11 @@ impl<'a, 'b> Copy<'a, 'b> {
         }
     }
 
-    /// Whether a comparison on one of the lines decides for a conditional move or SETcc in the block.
-    pub(super) fn chooses_in(&self, block: BlockIndex, lines: LineRange) -> bool {
+    /// Whether the block holds a conditional move or SETcc: the place of a branch that the compiler took out.
+    pub(super) fn chooses_in(&self, block: BlockIndex) -> bool {
         let cfg = &self.compiled.cfg;
-        let mut mine = false;
-        for i in cfg.blocks[block].first..cfg.blocks[block].end {
-            match cfg.insns[i].flags {
-                Flags::Untouched => {}
-                Flags::Chosen(_) if mine => return true,
-                Flags::Chosen(_) => {}
-                Flags::Compared(_) | Flags::Clobbered => {
-                    mine = self.lines[i].is_some_and(|line| lines.contains(line));
-                }
-            }
-        }
-        false
+        let block = &cfg.blocks[block];
+        cfg.insns[block.first..block.end].iter().any(|i| matches!(i.flags, Flags::Chosen(_)))
     }
 
     /// Whether the anchor lies in the copy.
@@ -184,6 +183,7 @@ impl<'a, 'b> Copy<'a, 'b> {
         match anchor {
             Anchor::Statement(s) | Anchor::Line(s, _) => self.holds(s),
             Anchor::Block(b) if b == self.root => true,
+            Anchor::Block(b) if self.elsewhere.contains(&b) => false,
             Anchor::Block(b) => self.source.blocks[b.0 as usize].owner.is_some_and(|o| self.holds(o)),
             Anchor::Function(f) => self.root == self.source.functions[f.0 as usize].body,
         }

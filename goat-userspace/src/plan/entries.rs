@@ -57,6 +57,11 @@ pub(super) fn reachable_without(copy: &Copy<'_, '_>, block: BlockId) -> Option<V
     }
 }
 
+/// Whether a branch decides for one of the statement's bodies in this copy.
+pub(super) fn branches(copy: &Copy<'_, '_>, owner: StatementId) -> bool {
+    Header::new(copy, owner).branches.contains(&true)
+}
+
 /// The edges on which an `if` without an else finds that its condition does not hold, if it is known on which it does.
 pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
     let body = *copy.source.statements[owner.0 as usize].bodies.first()?;
@@ -190,15 +195,15 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>
     debug_assert!(header.bodies.iter().all(|b| copy.source.blocks[b.0 as usize].kind != BlockKind::Then));
     let default = (0..found.len()).find(|b| block(*b).default);
     let no_match_is_known = default.is_some_and(|d| found[d].is_some());
-    for body in 0..found.len() {
-        if found[body].is_some() || block(body).default || !header.has_no_code(body) {
+    for (body, found) in found.iter_mut().enumerate() {
+        if found.is_some() || block(body).default || !header.has_no_code(body) {
             continue;
         }
         if no_match_is_known {
             // What leaves the statement has found a match.
             let edges: BTreeSet<Edge> =
                 outside.keys().filter(|(from, _)| case_of(*from) == Some(body)).copied().collect();
-            found[body] = (!edges.is_empty()).then_some(edges);
+            *found = (!edges.is_empty()).then_some(edges);
             continue;
         }
         let targets_of = |wanted: &dyn Fn(Option<usize>) -> bool| -> BTreeSet<BlockIndex> {
@@ -219,7 +224,7 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>
         });
         if goes_on {
             outside.retain(|edge, _| !edges.contains(edge));
-            found[body] = Some(edges);
+            *found = Some(edges);
         }
     }
     if let Some(default) = default

@@ -142,12 +142,42 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
                 let edges = entries::past(copy, before).ok_or(Unobservable::OptimisedOut)?;
                 return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
             }
+            if has_bodies(kind) && kind != StatementKind::Bare {
+                return joined(copy, before);
+            }
             if leaves(kind) || has_bodies(kind) || !is_harmless(copy, before) {
                 return Err(Unobservable::OptimisedOut);
             }
             from_evidence(copy, before, copy.evidence(before)).or_else(|_| in_front(copy, before))
         }
     }
+}
+
+/// What runs behind a statement with bodies once all ways through it have come together: the block on every way from its header to
+/// the function's end, if only the header leads there, and no body goes elsewhere.
+fn joined(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let compiled = copy.compiled;
+    if leaves_somewhere(copy, id) {
+        return Err(Unobservable::OptimisedOut);
+    }
+    let [Spot::Block { block, .. }] = from_evidence(copy, id, copy.evidence(id))?[..] else {
+        return Err(Unobservable::OptimisedOut);
+    };
+    let inside: Vec<BlockIndex> = certain(copy, id, id).into_iter().map(|(b, _)| b).collect();
+    let ways = std::iter::successors(compiled.backwards.immediate(block), |b| compiled.backwards.immediate(*b));
+    for join in ways {
+        // Still a part of it: a later comparison of its header, a call in its body.
+        if inside.contains(&join) {
+            continue;
+        }
+        let only = compiled.dominators.dominates(block, join);
+        let all_in = inside.iter().all(|b| compiled.backwards.dominates(join, *b));
+        let insn = compiled.cfg.blocks[join].first;
+        let same_body = compiled.is_in(copy.node, insn);
+        let found = only && all_in && same_body;
+        return if found { Ok(vec![Spot::Block { block: join, insn }]) } else { Err(Unobservable::OptimisedOut) };
+    }
+    Err(Unobservable::OptimisedOut)
 }
 
 /// Whether a statement always goes on to the next one: it neither calls nor touches memory that may not be there.
@@ -190,7 +220,12 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
     }
     match entries::entry(copy, id) {
         Some(Entry::Edges(edges)) => return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect()),
-        Some(Entry::Flags { insn, condition }) => return Ok(vec![Spot::Flags { insn, condition }]),
+        Some(Entry::Flags { insn, condition }) => {
+            // The instruction itself must only run where the `if` is reached: what stands around it may have been converted too.
+            let here = copy.compiled.cfg.block_of(insn);
+            let reached = Scopes::new(copy, owner).lead_to(here) && !behind_a_choice(copy, owner, here);
+            return if reached { Ok(vec![Spot::Flags { insn, condition }]) } else { Err(Unobservable::Speculated) };
+        }
         None => {}
     }
     // Without a decision to look at, only what can't have been done early tells.
@@ -262,7 +297,7 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     {
         return Ok(edges);
     }
-    if !on_every_way(copy, id, &first) {
+    if !on_every_way(copy, id, &first) || !on_every_way_from(copy, id, &first) {
         return Err(Unobservable::Speculated);
     }
     Ok(first
@@ -300,6 +335,38 @@ fn on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> 
     later.iter().all(|(b, _)| blocks.contains(b) || !around[*b])
 }
 
+/// The same against what stands in front of the statement: from there, the function does not end without passing the blocks.
+fn on_every_way_from(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
+    let cfg = &copy.compiled.cfg;
+    let after = |list: Vec<(BlockIndex, usize)>| -> Vec<BlockIndex> {
+        list.into_iter().filter(|(b, _)| !blocks.contains(b)).flat_map(|(b, _)| cfg.blocks[b].succs.clone()).collect()
+    };
+    let starts: Vec<BlockIndex> = match copy.neighbours(id).0 {
+        Some(before) if copy.source.statements[id.0 as usize].label.is_some() || leaves_somewhere(copy, before) => {
+            let kind = copy.source.statements[before.0 as usize].kind;
+            let past = (kind == StatementKind::If && always_leaves(copy, before)).then(|| entries::past(copy, before));
+            past.flatten().into_iter().flatten().map(|(_, to)| to).collect()
+        }
+        Some(before) => after(certain(copy, before, id)),
+        None => match entries::entry(copy, copy.source.statements[id.0 as usize].block) {
+            Some(Entry::Edges(edges)) => edges.into_iter().map(|(_, to)| to).collect(),
+            _ => Vec::new(),
+        },
+    };
+    let mut seen = vec![false; cfg.blocks.len()];
+    let mut todo = starts;
+    while let Some(b) = todo.pop() {
+        if blocks.contains(&b) || cfg.blocks[b].panics || std::mem::replace(&mut seen[b], true) {
+            continue;
+        }
+        if cfg.terminator(b).flow == Flow::Return || !copy.compiled.is_in(copy.node, cfg.blocks[b].first) {
+            return false;
+        }
+        todo.extend(&cfg.blocks[b].succs);
+    }
+    true
+}
+
 /// Whether an instruction of the block ran before it was chosen whether the statement would: an `if` in front of it, or in front of
 /// what it stands in, whose body leaves, became a conditional move in the same block.
 fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
@@ -307,8 +374,7 @@ fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> b
     while let Some(inner) = at {
         let before = std::iter::successors(copy.neighbours(inner).0, |s| copy.neighbours(*s).0);
         for header in before.filter(|s| leaves_somewhere(copy, *s)) {
-            let lines = copy.source.statements[header.0 as usize].header.lines();
-            if copy.chooses_in(block, lines) {
+            if copy.chooses_in(block) && !entries::branches(copy, header) {
                 return true;
             }
         }
