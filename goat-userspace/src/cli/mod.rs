@@ -6,6 +6,7 @@ mod clean;
 mod config;
 mod init;
 mod inspect;
+mod left_out;
 mod listen;
 mod live;
 mod pipeline;
