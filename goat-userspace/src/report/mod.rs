@@ -1,6 +1,7 @@
 //! A plan and what its sites have counted in, the answer that people and scripts read out.
 
 mod coverage;
+pub mod html;
 pub mod json;
 pub mod prometheus;
 mod selection;
