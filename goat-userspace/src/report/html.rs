@@ -12,7 +12,7 @@ use std::{
 use super::{ComponentReport, Item, Report, State, Totals, rfc3339};
 use crate::{
     DataType,
-    plan::{PlanFile, ProbePlan, Unobservable},
+    plan::{PlanFile, ProbePlan},
 };
 
 const PAGE: &str = include_str!("html/page.html");
@@ -173,7 +173,7 @@ fn legend(totals: Totals, out: &mut String) {
             "<li data-state=\"{word}\"><span class=\"mark\" aria-hidden=\"true\">{}</span> \
              <b data-total=\"{word}\">{count}</b> {}</li>",
             mark(state),
-            words(state)
+            state.words()
         );
     }
 }
@@ -263,7 +263,7 @@ fn subject(item: &Item, out: &mut String) {
 }
 
 fn mark_of(item: &Item, out: &mut String) {
-    let (mark, words) = (mark(item.state), words(item.state));
+    let (mark, words) = (mark(item.state), item.state.words());
     let _ = write!(out, "<span class=\"mark\" role=\"img\" aria-label=\"{words}\">{mark}</span>");
 }
 
@@ -272,18 +272,15 @@ fn say(item: &Item, data_type: DataType) -> String {
     let mut text = match (item.state, data_type) {
         (State::Covered, DataType::Bool) => "ran".into(),
         (State::Covered, DataType::Count) => format!("{} ×", item.count),
-        (state, _) => words(state).to_string(),
+        (state, _) => state.words().to_string(),
     };
     if let Some(first) = item.first_hit {
         let at = rfc3339(first);
         let _ = write!(text, ", first {} {} UTC", &at[..10], &at[11..19]);
     }
-    let reason = item.reason.as_deref().map(|reason| item.state.beside(reason)).unwrap_or_default();
-    if !reason.is_empty() {
-        let _ = match Unobservable::from_word(reason) {
-            Some(known) => write!(text, " ({reason}: {})", known.explain()),
-            None => write!(text, " ({reason})"),
-        };
+    let why = item.why();
+    if !why.is_empty() {
+        let _ = write!(text, " ({why})");
     }
     text
 }
@@ -295,14 +292,6 @@ fn mark(state: State) -> &'static str {
         State::NotArmed => "!",
         State::Unobservable => "?",
         State::Excluded => "–",
-    }
-}
-
-fn words(state: State) -> &'static str {
-    match state {
-        State::NotExecuted => "not executed",
-        State::NotArmed => "not armed",
-        State::Covered | State::Unobservable | State::Excluded => state.as_str(),
     }
 }
 

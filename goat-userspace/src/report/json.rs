@@ -11,6 +11,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 
 use super::{ComponentReport, Item, Order, Report, rfc3339};
+use crate::DataType;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +20,14 @@ struct Answer<'a> {
     version: &'a str,
     results: Vec<Component<'a>>,
     no_component: Vec<Point<'a>>,
+    schema_version: u32,
+    data_type: DataType,
+    taken: String,
+    component: Option<u32>,
 }
+
+/// Grows when a field changes its meaning or goes; a new field is no reason. The schema: docs/schema/report.schema.json.
+pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Component<'a> {
@@ -67,6 +75,10 @@ pub fn render(report: &Report, components: &[&ComponentReport], order: Order) ->
         version: &report.version,
         results: components.iter().map(|component| view(component, order)).collect(),
         no_component: points(&report.no_component, order),
+        schema_version: SCHEMA_VERSION,
+        data_type: report.data_type,
+        taken: rfc3339(report.taken),
+        component: report.component,
     };
     serde_json::to_string(&answer).expect("the view has string keys only and fails at nothing")
 }
@@ -130,7 +142,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        DataType,
         counts::{Armed, Counts, SlotCount},
         plan::sample,
         report,
@@ -173,6 +184,10 @@ mod tests {
         check("/results/0/metrics/items/2/reason", json!("speculated"));
         check("/results/0/metrics/items/2/firstHit", json!(null));
         check("/noComponent/0/id", json!(6));
+        check("/schemaVersion", json!(1));
+        check("/dataType", json!("count"));
+        check("/taken", json!("1970-01-01T00:00:00.000Z"));
+        check("/component", json!(1));
         assert!(
             text.starts_with(r#"{"name":"shop","version":"1.1.0","results":[{"id":1,"name":"cmd/shopd","metrics":{"#)
         );
