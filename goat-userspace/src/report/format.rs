@@ -86,6 +86,11 @@ impl Format {
         }
     }
 
+    /// Whether it says more with a plan, or nothing without.
+    pub fn uses_plan(self) -> bool {
+        matches!(self, Self::Markdown | Self::Html | Self::CoverProfile | Self::Sarif)
+    }
+
     /// What a format that can't do without the plan takes from it.
     fn needs(self) -> &'static str {
         match self {

@@ -51,9 +51,10 @@ struct Metrics<'a> {
     items: Vec<Point<'a>>,
 }
 
+/// A point's answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Point<'a> {
+pub(super) struct Point<'a> {
     id: u32,
     name: String,
     count: u64,
@@ -115,9 +116,12 @@ fn version(items: &[Item]) -> String {
 fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
     let mut sorted: Vec<&Item> = items.iter().collect();
     order.sort(&mut sorted);
-    sorted
-        .into_iter()
-        .map(|item| Point {
+    sorted.into_iter().map(Point::from).collect()
+}
+
+impl<'a> From<&'a Item> for Point<'a> {
+    fn from(item: &'a Item) -> Self {
+        Self {
             id: item.id,
             name: format!("TRACK_ID_{}", item.id),
             count: item.count,
@@ -130,8 +134,8 @@ fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
             state: item.state.as_str(),
             reason: item.reason.as_deref(),
             first_hit: item.first_hit.map(rfc3339),
-        })
-        .collect()
+        }
+    }
 }
 
 #[cfg(test)]

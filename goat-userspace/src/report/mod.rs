@@ -21,6 +21,7 @@ mod selection;
 pub mod text;
 mod time;
 mod verdict;
+pub mod verdict_json;
 mod xml;
 
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};

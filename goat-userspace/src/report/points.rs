@@ -126,7 +126,6 @@ pub(super) fn explain(reason: &str) -> String {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use super::*;
     use crate::{DataType, counts::Counts, plan::sample, report};
 
     #[test]
