@@ -68,8 +68,9 @@ fn is_wanted() -> bool {
 #[inline(always)]
 fn count(slot: u32) {
     let Some(counter) = COUNTERS.get_ptr_mut(slot) else { return };
+    // Not relaxed: LLVM 22 makes of that an add which returns nothing, and takes what was added for the old value.
     // SAFETY: the kernel gave the pointer to a live element; every write to `hits` is this one.
-    let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(&raw mut (*counter).hits, 1) };
+    let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(&raw mut (*counter).hits, 1) };
     if before == 0 {
         // SAFETY: takes no pointer.
         let at_ns = unsafe { bpf_ktime_get_ns() };

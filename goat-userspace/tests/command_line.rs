@@ -127,6 +127,11 @@ fn a_wrong_configuration_stops_what_obeys_it() {
     let output = goat(dir.path(), &["track"]).output().unwrap();
     assert!(output.status.success());
     assert!(stderr(&output).contains("warning: ") && stderr(&output).contains("did you mean granularity?"));
+
+    fs::write(dir.path().join("goat.yaml"), "oldBranch: v1\nrace: true\ngoatPackageName: goat\n").unwrap();
+    let output = goat(dir.path(), &["track"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(stderr(&output).contains("without effect, as goat rewrites no sources: goatPackageName, race"));
 }
 
 #[test]

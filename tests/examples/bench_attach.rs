@@ -1,17 +1,21 @@
-//! `cargo xtask bench attach`: how long probes take to attach and detach, and what a probed and a disarmed call costs, as
-//! Markdown tables.
+//! `cargo xtask bench attach`: how long probes take to attach and detach, and what a probed and a disarmed call costs, and what
+//! a whole job does, as Markdown tables.
 
 #![expect(clippy::unwrap_used, reason = "a bench that can't be set up has nothing to say")]
 
 #[path = "../tests/session/fixture.rs"]
 mod fixture;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use fixture::{Instruction, Program, Running};
 use goat::{
     counts::Armed,
-    session::{self, Backend, Error, Options, Target},
+    session::{self, Backend, Error, Options, Target, spawn},
 };
 
 const SITES: [usize; 3] = [1, 100, 10_000];
@@ -24,6 +28,7 @@ fn main() {
     let program = Program::build(&[]);
     attach_and_detach(&program);
     calls(&program);
+    job();
 }
 
 fn attach_and_detach(program: &Program) {
@@ -79,6 +84,41 @@ fn calls(program: &Program) {
     time("no probe", None);
     time("counted", Some(options(false)));
     time("disarmed", Some(options(true)));
+}
+
+/// A whole job, with sites all over the program, disarmed as they are hit.
+fn job() {
+    let go_root = Command::new("go").args(["env", "GOROOT"]).output().unwrap().stdout;
+    let go_root = PathBuf::from(String::from_utf8(go_root).unwrap().trim());
+    let program = Program::copy_of(&go_root.join("bin/gofmt"));
+    let instructions =
+        program.instructions(r"^(main|go/[a-z]+|text/tabwriter|bytes|strings|fmt|strconv|os|io|bufio|sort)\.");
+    let accepted: Vec<_> = instructions.into_iter().filter(is_surely_accepted).map(|i| (i, None)).collect();
+    let plan = program.plan(&accepted.into_iter().step_by(6).collect::<Vec<_>>());
+    let command = || {
+        let mut command = Command::new(&program.path);
+        command.arg("-d").args(["cmd/compile", "net", "go"].map(|d| go_root.join("src").join(d)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    };
+    println!("\n| gofmt, {} sites | plain | probed and disarmed | sites hit | hits | disarmed |", plan.sites.len());
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for round in 1..=3 {
+        let started = Instant::now();
+        let plain = command().output().unwrap();
+        let alone = started.elapsed();
+        let stopped = spawn::stopped(&mut command()).unwrap();
+        let options = Options { disarm: true, ..Options::default() };
+        let session = session::attach(&plan, &Target::Pid(stopped.pid()), &options).unwrap();
+        let started = Instant::now();
+        let probed = stopped.resume().unwrap().wait_with_output().unwrap();
+        let with = started.elapsed();
+        assert_eq!((probed.status, probed.stdout), (plain.status, plain.stdout), "probes change nothing");
+        let slots = session.counts().slots;
+        let (hit, hits) = (slots.iter().filter(|s| s.hits > 0).count(), slots.iter().map(|s| s.hits).sum::<u64>());
+        let disarmed = slots.iter().filter(|s| s.armed == Armed::Disarmed).count();
+        println!("| round {round} | {} | {} | {hit} | {hits} | {disarmed} |", ms(alone), ms(with));
+    }
 }
 
 /// Whether a site is still to be disarmed, if it is at all.

@@ -6,8 +6,9 @@ mod ci;
 mod demo;
 mod repository;
 mod tidy;
+mod truth;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +45,16 @@ enum Chore {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Hold goat's answers against the Go toolchain's own coverage (needs root)
+    Truth(truth::Args),
+    /// `go build -toolexec` of `truth`
+    #[command(hide = true)]
+    CoverStatements {
+        marks: PathBuf,
+        tool: PathBuf,
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -60,6 +71,8 @@ fn main() -> ExitCode {
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
+        Chore::Truth(args) => truth::run(&args),
+        Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,4 +82,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn tool_status(done: anyhow::Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -12,13 +12,39 @@ pub struct Dominators {
     leave: Vec<u32>,
 }
 
+/// A graph to find dominators in.
+struct Graph {
+    succs: Vec<Vec<BlockIndex>>,
+    preds: Vec<Vec<BlockIndex>>,
+    roots: Vec<BlockIndex>,
+}
+
 impl Dominators {
     /// Computes the tree.
     pub fn new(cfg: &Cfg) -> Self {
-        let n = cfg.blocks.len();
+        let succs = cfg.blocks.iter().map(|b| b.succs.clone()).collect();
+        let preds = cfg.blocks.iter().map(|b| b.preds.clone()).collect();
+        Self::of(&Graph { succs, preds, roots: cfg.roots() })
+    }
+
+    /// The same against the direction of control: which block stands on every way from which to the end of the function. Ways that
+    /// end in an implicit panic do not count.
+    pub fn backwards(cfg: &Cfg) -> Self {
+        let goes_on = |b: &BlockIndex| !cfg.blocks[*b].panics;
+        let keep = |list: &[BlockIndex]| list.iter().copied().filter(goes_on).collect::<Vec<_>>();
+        let all = |of: &dyn Fn(&super::Block) -> Vec<BlockIndex>| -> Vec<Vec<BlockIndex>> {
+            cfg.blocks.iter().map(|b| if b.panics { Vec::new() } else { of(b) }).collect()
+        };
+        let preds = all(&|b| keep(&b.succs));
+        let succs = all(&|b| keep(&b.preds));
+        let roots = (0..cfg.blocks.len()).filter(|b| goes_on(b) && preds[*b].is_empty()).collect();
+        Self::of(&Graph { succs, preds, roots })
+    }
+
+    fn of(graph: &Graph) -> Self {
+        let n = graph.succs.len();
         let root = n;
-        let preds = |b: BlockIndex| cfg.blocks[b].preds.iter().copied();
-        let order = reverse_postorder(cfg);
+        let order = reverse_postorder(graph);
         let mut rank = vec![usize::MAX; n + 1];
         rank[root] = 0;
         for (i, b) in order.iter().enumerate() {
@@ -26,10 +52,11 @@ impl Dominators {
         }
         let mut idom: Vec<Option<BlockIndex>> = vec![None; n + 1];
         idom[root] = Some(root);
-        for b in cfg.roots() {
+        let mut is_root = vec![false; n];
+        for &b in &graph.roots {
             idom[b] = Some(root);
+            is_root[b] = true;
         }
-        let is_root: Vec<bool> = (0..n).map(|b| b == 0 || cfg.blocks[b].preds.is_empty()).collect();
         let meet = |idom: &[Option<BlockIndex>], mut a: BlockIndex, mut b: BlockIndex| {
             while a != b {
                 while rank[a] > rank[b] {
@@ -46,7 +73,7 @@ impl Dominators {
             changed = false;
             for &b in order.iter().filter(|b| !is_root[**b]) {
                 let mut new = None;
-                for p in preds(b).filter(|p| idom[*p].is_some()) {
+                for p in graph.preds[b].iter().copied().filter(|p| idom[*p].is_some()) {
                     new = Some(new.map_or(p, |n| meet(&idom, p, n)));
                 }
                 if new.is_some() && idom[b] != new {
@@ -76,12 +103,12 @@ impl Dominators {
     }
 }
 
-fn reverse_postorder(cfg: &Cfg) -> Vec<BlockIndex> {
-    let mut seen = vec![false; cfg.blocks.len()];
-    let mut order = Vec::with_capacity(cfg.blocks.len());
+fn reverse_postorder(graph: &Graph) -> Vec<BlockIndex> {
+    let mut seen = vec![false; graph.succs.len()];
+    let mut order = Vec::with_capacity(graph.succs.len());
     // Roots last in the postorder come first; the entry before the others. A cycle without any root is dead code: it gets one.
-    let mut starts = cfg.roots();
-    starts.extend(0..cfg.blocks.len());
+    let mut starts = graph.roots.clone();
+    starts.extend(0..graph.succs.len());
     for start in starts {
         if seen[start] {
             continue;
@@ -90,7 +117,7 @@ fn reverse_postorder(cfg: &Cfg) -> Vec<BlockIndex> {
         let mut stack = vec![(start, 0)];
         seen[start] = true;
         while let Some((b, next)) = stack.pop() {
-            if let Some(&s) = cfg.blocks[b].succs.get(next) {
+            if let Some(&s) = graph.succs[b].get(next) {
                 stack.push((b, next + 1));
                 if !std::mem::replace(&mut seen[s], true) {
                     stack.push((s, 0));

@@ -2,16 +2,18 @@
 //! certain, with the edges that control can take and the ones that it only takes to panic.
 
 mod dominators;
+mod faults;
+mod flags;
 mod probe_class;
 mod x86_64;
 
 pub use dominators::Dominators;
-pub use probe_class::{Probe, classify};
+pub use flags::{Comparison, Condition, Flags};
+pub use probe_class::{Probe, ProbeClass, classify};
 
 use crate::{
     addr::{AddrRange, VirtAddr},
     binary::{Arch, Binary},
-    plan::{Condition, ProbeClass},
 };
 
 /// Functions longer than this are not decoded: the largest that Go's own compiler holds has under 1 MB.
@@ -70,6 +72,8 @@ pub struct Insn {
     pub effect: bool,
     /// Whether it touches memory other than the stack, so that it may fault and never finish.
     pub may_fault: bool,
+    /// What it does with the flags.
+    pub flags: Flags,
 }
 
 /// Where control goes from an instruction.
@@ -126,7 +130,10 @@ pub fn build(binary: &Binary, range: AddrRange) -> Result<Cfg, Error> {
         arch => return Err(Error::UnsupportedArch(arch)),
     };
     let tables = x86_64::tables(&insns, code, range, &|addr, len| binary.data(addr, len));
-    Ok(blocks(insns, &tables))
+    let effects = x86_64::effects(&insns, code, range.low, &|addr| binary.symbol(addr));
+    let mut cfg = blocks(insns, &tables);
+    faults::settle(&mut cfg, &effects);
+    Ok(cfg)
 }
 
 /// The targets of the jumps through tables, by index of the instruction; absent where they are unknown.

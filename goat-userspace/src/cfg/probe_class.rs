@@ -4,7 +4,30 @@
 //! `branch_setup_xol_ops`, `push_setup_xol_ops` (which are emulated). One rule is our own: flags and control registers that
 //! a single step disturbs (`pushf`, `popf`) are left alone, since a single-stepped `pushf` leaves the trap flag on the stack.
 
-use crate::plan::ProbeClass;
+use serde::{Deserialize, Serialize};
+
+/// What the kernel does at the site, by uprobe's rules.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeClass {
+    /// Emulated: a trap, and no single step.
+    Emulated,
+    /// A 5-byte nop, which Linux 6.18+ turns into a call after the first hit: emulated, but never to be disarmed by hand.
+    Nop5,
+    /// Single-stepped out of line.
+    Stepped,
+}
+
+impl ProbeClass {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Emulated => "emulated",
+            Self::Nop5 => "nop5",
+            Self::Stepped => "stepped",
+        }
+    }
+}
 
 /// What the kernel does at an instruction; `None` if it refuses it or if it must not be tried.
 pub type Probe = Option<ProbeClass>;
@@ -110,6 +133,10 @@ pub fn classify(insn: &Encoding<'_>) -> Probe {
         return None;
     }
     if insn.map == Map::Legacy {
+        // A repeated string instruction traps once for each round when it is single-stepped.
+        if insn.prefixes.iter().any(|p| matches!(p, 0xf2 | 0xf3)) && matches!(insn.opcode, 0xa4..=0xa7 | 0xaa..=0xaf) {
+            return None;
+        }
         match insn.opcode {
             // pushf, popf; mov to and pop of a segment register: see the module's comment and insn_masking_exception.
             0x9c | 0x9d | 0x8e | 0x17 | 0x1f | 0x07 => return None,
@@ -161,6 +188,7 @@ mod tests {
         check(&[0xc3], Some(Stepped)); // ret
         check(&[0xff, 0xd0], Some(Stepped)); // call rax
         check(&[0xf0, 0x0f, 0xb1, 0x32], None); // lock cmpxchg
+        check(&[0xf3, 0x48, 0xab], None); // rep stosq
         check(&[0xcc], None); // int3
         check(&[0x9c], None); // pushf
         check(&[0x0f, 0x05], None); // syscall

@@ -1,15 +1,15 @@
 //! x86-64 machine code, decoded by iced-x86. Nothing else names it.
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind, Register,
+};
 
 use super::{
-    Flow, Insn, Tables,
+    Comparison, Condition, Flags, Flow, Insn, Tables,
+    faults::{Effects, Place},
     probe_class::{Encoding, Map, classify},
 };
-use crate::{
-    addr::{AddrRange, VirtAddr},
-    plan::Condition,
-};
+use crate::addr::{AddrRange, VirtAddr};
 
 /// No switch has more cases than this; the compiler stops at 2^16 cases long before.
 const MAX_TABLE: usize = 4096;
@@ -37,6 +37,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
                 weak: true,
                 effect: false,
                 may_fault: true,
+                flags: Flags::Clobbered,
             });
             continue;
         }
@@ -50,6 +51,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
             weak: is_weak(&instruction),
             effect: flow == Flow::Call || writes_memory(&instruction),
             may_fault: may_fault(&instruction),
+            flags: flags(&instruction),
         });
     }
     insns
@@ -84,6 +86,34 @@ fn callee(name: &str) -> Flow {
         "gopanic" | "throw" | "fatal" | "fatalthrow" | "block" => Flow::Panic { explicit: true },
         _ if function.starts_with("panic") || function.starts_with("goPanic") => Flow::Panic { explicit: false },
         _ => Flow::Call,
+    }
+}
+
+fn flags(instruction: &Instruction) -> Flags {
+    let condition = condition_code(instruction);
+    if condition < 16 && instruction.flow_control() == FlowControl::Next {
+        return Flags::Chosen(Condition(condition));
+    }
+    let width = |i| match instruction.op_kind(i) {
+        OpKind::Register => instruction.op_register(i).size(),
+        _ => instruction.memory_size().size(),
+    };
+    match instruction.mnemonic() {
+        Mnemonic::Cmp => {
+            let constant = is_immediate(instruction.op1_kind());
+            let byte_zero = constant && instruction.immediate(1) == 0 && width(0) == 1;
+            Flags::Compared(Comparison { constant, byte_zero })
+        }
+        // TEST x, x compares with zero. TEST with a mask, or of two values, tells whether their common bits are zero.
+        Mnemonic::Test => {
+            let itself =
+                instruction.op_kind(1) == OpKind::Register && instruction.op0_register() == instruction.op1_register();
+            Flags::Compared(Comparison { constant: itself, byte_zero: itself && width(0) == 1 })
+        }
+        // A call changes them; so does whatever the callee does.
+        _ if instruction.rflags_modified() != 0 || instruction.flow_control() == FlowControl::Call => Flags::Clobbered,
+        _ if instruction.flow_control() == FlowControl::IndirectCall => Flags::Clobbered,
+        _ => Flags::Untouched,
     }
 }
 
@@ -180,12 +210,107 @@ fn writes_memory(instruction: &Instruction) -> bool {
 
 fn may_fault(instruction: &Instruction) -> bool {
     let memory = (0..instruction.op_count()).any(|i| instruction.op_kind(i) == OpKind::Memory);
-    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP)
-        && instruction.memory_index() == Register::None;
+    // R14 holds the goroutine.
+    let harmless = matches!(instruction.memory_base(), Register::RSP | Register::RBP | Register::RIP | Register::R14);
+    // An index is only used behind a bounds check, and what has a length is there: the compiler never lets an indexed access
+    // stand for a nil check (its operations have no faultOnNilArg0).
+    let indexed = instruction.memory_index() != Register::None;
     let addresses_only = matches!(instruction.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
     let divides = matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv);
     // String instructions have implicit operands.
-    divides || memory && !harmless && !addresses_only || instruction.is_string_instruction()
+    divides || memory && !harmless && !indexed && !addresses_only || instruction.is_string_instruction()
+}
+
+/// What each instruction does with pointers.
+pub(super) fn effects<'a>(
+    insns: &[Insn],
+    code: &[u8],
+    base: VirtAddr,
+    symbol: &dyn Fn(VirtAddr) -> Option<&'a str>,
+) -> Vec<Effects> {
+    let mut factory = InstructionInfoFactory::new();
+    insns
+        .iter()
+        .map(|insn| {
+            let bytes = insn.addr.offset_from(base).and_then(|at| code.get(usize::try_from(at).ok()?..));
+            match (bytes, insn.flow) {
+                (Some(bytes), flow) if flow != Flow::Trap => {
+                    let instruction = Decoder::with_ip(64, bytes, insn.addr.0, DecoderOptions::NONE).decode();
+                    let callee =
+                        (flow == Flow::Call).then(|| symbol(VirtAddr(instruction.near_branch_target()))).flatten();
+                    let mut effects = pointers(&instruction, &mut factory);
+                    if callee.is_some_and(returns_memory) {
+                        effects.writes = vec![Place::Register(RESULT)];
+                        effects.makes_address = true;
+                    }
+                    effects
+                }
+                _ => Effects::default(),
+            }
+        })
+        .collect()
+}
+
+/// The register of a function's first result (Go's internal ABI): AX.
+const RESULT: u8 = 0;
+
+/// Whether a function's first result is an address that is never nil.
+fn returns_memory(name: &str) -> bool {
+    let Some(function) = name.strip_prefix("runtime.") else { return false };
+    const ALLOCATE: &[&str] = &["newobject", "mallocgc", "makeslice", "growslice", "makemap", "makechan", "convT"];
+    let looks_up = function.starts_with("mapassign") || function.starts_with("mapaccess");
+    looks_up || ALLOCATE.iter().any(|name| function.starts_with(name))
+}
+
+fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> Effects {
+    let number = |r: Register| r.full_register().number();
+    let is_general = |r: Register| r.is_gpr();
+    let slot = |i: &Instruction| {
+        let plain = i.memory_base() == Register::RSP && i.memory_index() == Register::None;
+        plain.then(|| Place::Slot(i.memory_displacement64().cast_signed()))
+    };
+    let mut effects = Effects::default();
+    let base = instruction.memory_base();
+    if may_fault(instruction) && is_general(base) && instruction.memory_index() == Register::None {
+        effects.through = u8::try_from(number(base)).ok();
+    }
+    if writes_memory(instruction) && is_general(base) {
+        effects.stores_through = u8::try_from(number(base)).ok();
+    }
+    for used in factory.info(instruction).used_registers() {
+        use iced_x86::OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
+        if matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite) && is_general(used.register()) {
+            effects.writes.extend(u8::try_from(number(used.register())).map(Place::Register));
+        }
+    }
+    if matches!(instruction.mnemonic(), Mnemonic::Test) && instruction.op0_register() == instruction.op1_register() {
+        effects.compares_with_nil =
+            u8::try_from(number(instruction.op0_register())).ok().filter(|_| instruction.op0_register().is_gpr64());
+    }
+    let register = |i| instruction.op_kind(i) == OpKind::Register;
+    let wide = |i: u32| instruction.op_register(i).is_gpr64();
+    match instruction.mnemonic() {
+        Mnemonic::Mov if register(0) && register(1) && wide(0) => {
+            effects.copies = u8::try_from(number(instruction.op1_register())).ok().map(Place::Register);
+        }
+        Mnemonic::Mov if register(0) && wide(0) && instruction.op1_kind() == OpKind::Memory => {
+            effects.copies = slot(instruction);
+        }
+        Mnemonic::Mov if instruction.op0_kind() == OpKind::Memory && register(1) && wide(1) => {
+            effects.writes = slot(instruction).into_iter().collect();
+            effects.copies = u8::try_from(number(instruction.op1_register())).ok().map(Place::Register);
+        }
+        Mnemonic::Lea => {
+            effects.makes_frame_address = matches!(base, Register::RSP | Register::RBP);
+            effects.makes_address = effects.makes_frame_address || base == Register::RIP;
+        }
+        // Anything else that writes to the frame makes nothing of what was there.
+        _ if instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory => {
+            effects.writes.extend(slot(instruction));
+        }
+        _ => {}
+    }
+    effects
 }
 
 /// The targets of jumps through tables: `lea base, [rip+table]` ... `jmp [base+index*8]`, with absolute addresses in the

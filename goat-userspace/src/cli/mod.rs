@@ -56,7 +56,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     }
     if let (Some(path), [_, ..]) = (&loaded.path, &*loaded.without_effect) {
         let keys = loaded.without_effect.join(", ");
-        tracing::info!("{}: without effect, as goat rewrites no sources: {keys}", path.display());
+        say::note(&format!("{}: without effect, as goat rewrites no sources: {keys}", path.display()));
     }
     match &cli.command {
         Command::Init(args) => init::run(args, cli.config.as_deref()),

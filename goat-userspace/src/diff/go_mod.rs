@@ -20,7 +20,7 @@ pub(super) fn module_path(text: &str) -> Option<String> {
     (!path.is_empty()).then(|| path.to_owned())
 }
 
-/// `go.mod` has no block comments, but some tools write a licence in one; the text without them.
+/// The text without block comments. The go command refuses them in `go.mod`; the changed lines can be found all the same.
 fn without_block_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -2,7 +2,7 @@
 //!
 //! The measure is git's (`-M`): a text is cut into lines, lines of more than 64 bytes into pieces of 64; what the two
 //! texts have in common is the bytes of the pieces that both have, each as often as both have it; the score is
-//! that, as a share of the longer text. libgit2 measures in another way and so pairs other files.
+//! that, as a share of the longer text. libgit2 compares samples of the texts instead (`hashsig.c`).
 
 /// A text's pieces: a hash of each different one and how many bytes of the text it makes up, sorted.
 pub(super) struct Pieces {

@@ -10,6 +10,7 @@ pub(super) struct Compiled<'b> {
     pub(super) function: &'b Function,
     pub(super) cfg: Cfg,
     pub(super) dominators: Dominators,
+    pub(super) backwards: Dominators,
     /// By block: whether a call of the function can get there. What only the runtime jumps to, after a panic was recovered from, runs
     /// no statement.
     pub(super) reachable: Vec<bool>,
@@ -30,6 +31,7 @@ impl<'b> Compiled<'b> {
     pub(super) fn new(binary: &Binary, function: &'b Function) -> Result<Self, cfg::Error> {
         let cfg = cfg::build(binary, function.range)?;
         let dominators = Dominators::new(&cfg);
+        let backwards = Dominators::backwards(&cfg);
         let places = cfg
             .insns
             .iter()
@@ -39,7 +41,7 @@ impl<'b> Compiled<'b> {
             })
             .collect();
         let reachable = cfg.reachable_from_entry();
-        Ok(Self { function, cfg, dominators, reachable, places })
+        Ok(Self { function, cfg, dominators, backwards, reachable, places })
     }
 
     /// The line that the instruction belongs to in the body of `node` (`None`: the function's own body): its own, or that of
@@ -68,9 +70,30 @@ impl<'b> Compiled<'b> {
         true
     }
 
+    /// Whether the instruction stands in the body of `node` itself, not in one inlined into it.
+    pub(super) fn is_own(&self, node: Option<u32>, insn: usize) -> bool {
+        self.places[insn].node == node
+    }
+
+    /// Whether the instruction's position differs from that of the one in front of it, so that the compiler gave it one.
+    pub(super) fn begins_row(&self, insn: usize) -> bool {
+        insn > 0 && self.places[insn] != self.places[insn - 1]
+    }
+
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
     pub(super) fn is_strong(&self, insn: usize) -> bool {
-        !self.cfg.insns[insn].weak
+        match self.cfg.insns[insn].flow {
+            // Without a position of its own it has that of the row in front of it, which may be another block's.
+            Flow::Jump(_) | Flow::Return => self.row_begins_in_block(insn),
+            _ => !self.cfg.insns[insn].weak,
+        }
+    }
+
+    /// Whether the row of the instruction begins in the instruction's own block.
+    fn row_begins_in_block(&self, insn: usize) -> bool {
+        let first = self.cfg.blocks[self.cfg.block_of(insn)].first;
+        let place = self.places[insn];
+        (first..=insn).rev().take_while(|i| self.places[*i] == place).any(|i| self.begins_row(i))
     }
 
     /// Whether running the instruction proves that its line ran: the compiler moves no calls, stores and branches.

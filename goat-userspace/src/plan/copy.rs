@@ -1,12 +1,15 @@
 //! One compiled copy of a source function: out of line, inlined, of a generic shape, or the body of a loop over a function. It
 //! answers which of the copy's instructions belong to which statement.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use super::{compiled::Compiled, entries::Entry};
 use crate::{
     binary::FileId,
-    cfg::BlockIndex,
+    cfg::{BlockIndex, Flags},
     lines::{LineRange, LineSet},
     source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
     track::Anchor,
@@ -21,6 +24,8 @@ pub(super) struct Copy<'a, 'b> {
     pub(super) function: FunctionId,
     /// The statement list that the copy begins with: the function's body, or that of a loop over a function (`F-range1`).
     pub(super) root: BlockId,
+    /// Bodies of loops over functions, which have copies of their own.
+    elsewhere: &'a BTreeSet<BlockId>,
     /// Memo of [`super::entries::entry`].
     pub(super) entries: RefCell<HashMap<BlockId, Option<Entry>>>,
     /// By instruction: the line in this copy.
@@ -45,9 +50,10 @@ impl<'a, 'b> Copy<'a, 'b> {
         source: &'a SourceFile,
         function: FunctionId,
         root: BlockId,
+        elsewhere: &'a BTreeSet<BlockId>,
     ) -> Self {
         let lines = (0..compiled.cfg.insns.len()).map(|i| compiled.line_in(node, file, i)).collect();
-        Self { compiled, node, source, function, root, entries: RefCell::default(), lines }
+        Self { compiled, node, source, function, root, elsewhere, entries: RefCell::default(), lines }
     }
 
     /// The instruction's line in this copy.
@@ -82,14 +88,29 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.
     pub(super) fn evidence_where(&self, wanted: &dyn Fn(u32) -> bool) -> Vec<Evidence> {
+        self.evidence_of(wanted, &|i| self.compiled.is_strong(i))
+    }
+
+    /// The same of the other instructions that have a position of their own: a row begins at them. A result that is put in its
+    /// place, a constant that is returned. Such an instruction may stand too early or too late: its neighbours must agree.
+    pub(super) fn weak_evidence(&self, statement: StatementId) -> Vec<Evidence> {
+        let lines = self.source.statements[statement.0 as usize].header.lines();
+        let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
+        let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
+        if usable.is_empty() {
+            return Vec::new();
+        }
+        self.evidence_of(&|line| usable.binary_search(&line).is_ok(), &|i| self.compiled.begins_row(i))
+    }
+
+    fn evidence_of(&self, wanted: &dyn Fn(u32) -> bool, counts: &dyn Fn(usize) -> bool) -> Vec<Evidence> {
         let mut found: Vec<Evidence> = Vec::new();
         for (b, block) in self.compiled.cfg.blocks.iter().enumerate() {
             if block.prologue || block.panics || !self.compiled.reachable[b] {
                 continue;
             }
-            let mut mine = (block.first..block.end)
-                .filter(|i| self.compiled.is_strong(*i) && self.lines[*i].is_some_and(wanted))
-                .peekable();
+            let mut mine =
+                (block.first..block.end).filter(|i| counts(*i) && self.lines[*i].is_some_and(wanted)).peekable();
             if let Some(&insn) = mine.peek() {
                 found.push(Evidence { block: b, insn, solid: mine.any(|i| self.compiled.is_solid(i)) });
             }
@@ -99,7 +120,7 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// The statement of this function whose code a line is, where several touch it: the first. `None` on a line that a case's
     /// header shares with its body, and on lines of other functions.
-    fn first_statement_on(&self, line: u32) -> Option<StatementId> {
+    pub(super) fn first_statement_on(&self, line: u32) -> Option<StatementId> {
         let file = self.source;
         let touches = |s: &StatementId| {
             let statement = &file.statements[s.0 as usize];
@@ -140,6 +161,9 @@ impl<'a, 'b> Copy<'a, 'b> {
             if at == self.root {
                 return true;
             }
+            if self.elsewhere.contains(&at) {
+                return false;
+            }
             match self.source.blocks[at.0 as usize].owner {
                 Some(owner) => at = self.source.statements[owner.0 as usize].block,
                 None => return false,
@@ -147,11 +171,19 @@ impl<'a, 'b> Copy<'a, 'b> {
         }
     }
 
+    /// Whether the block holds a conditional move or SETcc: the place of a branch that the compiler took out.
+    pub(super) fn chooses_in(&self, block: BlockIndex) -> bool {
+        let cfg = &self.compiled.cfg;
+        let block = &cfg.blocks[block];
+        cfg.insns[block.first..block.end].iter().any(|i| matches!(i.flags, Flags::Chosen(_)))
+    }
+
     /// Whether the anchor lies in the copy.
     pub(super) fn covers(&self, anchor: Anchor) -> bool {
         match anchor {
             Anchor::Statement(s) | Anchor::Line(s, _) => self.holds(s),
             Anchor::Block(b) if b == self.root => true,
+            Anchor::Block(b) if self.elsewhere.contains(&b) => false,
             Anchor::Block(b) => self.source.blocks[b.0 as usize].owner.is_some_and(|o| self.holds(o)),
             Anchor::Function(f) => self.root == self.source.functions[f.0 as usize].body,
         }

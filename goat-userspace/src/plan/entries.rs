@@ -4,33 +4,35 @@
 //!
 //! A header's branches carry the header's line (or that of the case), since the compiler neither moves nor invents branches. Each
 //! edge out of them is followed through blocks that say nothing to the first instruction that can be trusted: its line tells where
-//! the edge leads. What no instruction tells follows by elimination, where only one answer is left.
+//! the edge leads. What no instruction tells follows from the comparison itself ([`super::decision`]), or by elimination, where
+//! only one answer is left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::copy::Copy;
+use super::{
+    copy::Copy,
+    decision::{self, Decision},
+    header::{Edge, Header, Label, Way},
+};
 use crate::{
     cfg::{BlockIndex, Flow},
-    lines::LineSet,
+    plan::Condition,
     source::{BlockId, BlockKind, StatementId, StatementKind},
 };
 
-/// The edges by which control enters a statement list, as (from, to).
-pub(super) type Entry = BTreeSet<(BlockIndex, BlockIndex)>;
-
-/// Where an edge leads.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Label {
-    /// Into the owner's n-th body.
-    Body(usize),
-    /// To another branch of the header.
-    Header,
-    /// Back to a branch of the header that control had already passed.
-    Back,
-    /// Out of the statement.
-    Outside,
-    /// To a panic, or nowhere.
-    Nowhere,
+/// How control enters a statement list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Entry {
+    /// On any of these edges.
+    Edges(BTreeSet<Edge>),
+    /// Not by a branch: its instructions always run, and this conditional move or SETcc takes their results where the flags satisfy
+    /// the condition.
+    Flags {
+        /// The conditional move.
+        insn: usize,
+        /// Under which the source's condition decides for the list.
+        condition: Condition,
+    },
 }
 
 /// How control enters `block`, or `None` if that can't be told in this copy.
@@ -47,79 +49,142 @@ pub(super) fn entry(copy: &Copy<'_, '_>, block: BlockId) -> Option<Entry> {
     memo.get(&block).cloned().flatten()
 }
 
-/// The header of a statement with bodies, in this copy.
-struct Header<'c, 'a, 'b> {
-    copy: &'c Copy<'a, 'b>,
-    bodies: Vec<BlockId>,
-    is_loop: bool,
-    /// Lines on which the decision is made.
-    lines: LineSet,
-    /// By block: whether it ends in a branch of the header.
-    branches: Vec<bool>,
+/// Which blocks control can reach without entering `block`; `None` if it is not known how it does.
+pub(super) fn reachable_without(copy: &Copy<'_, '_>, block: BlockId) -> Option<Vec<bool>> {
+    match entry(copy, block)? {
+        Entry::Edges(edges) => Some(copy.compiled.cfg.reachable_without(&|from, to| edges.contains(&(from, to)))),
+        Entry::Flags { .. } => None,
+    }
 }
 
-/// Where an edge leads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Way {
-    label: Label,
-    /// The first block on it that does anything but jump: of two edges that come to the same one, both mean the same.
-    comes_to: BlockIndex,
+/// Whether a branch decides for one of the statement's bodies in this copy.
+pub(super) fn branches(copy: &Copy<'_, '_>, owner: StatementId) -> bool {
+    Header::new(copy, owner).branches.contains(&true)
+}
+
+/// The edges on which an `if` without an else finds that its condition does not hold, if it is known on which it does.
+pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
+    let body = *copy.source.statements[owner.0 as usize].bodies.first()?;
+    let Some(Entry::Edges(into)) = entry(copy, body) else { return None };
+    let header = Header::new(copy, owner);
+    let ways = header.ways();
+    let other = |edge: &Edge, way: &Way| !into.contains(edge) && header.leaves(*edge, way);
+    let edges: BTreeSet<Edge> = ways.iter().filter(|(edge, way)| other(edge, way)).map(|(edge, _)| *edge).collect();
+    // Every way out of the header must be one or the other.
+    let told = |(edge, way): (&Edge, &Way)| {
+        into.contains(edge) || edges.contains(edge) || matches!(way.label, Label::Header | Label::Nowhere)
+    };
+    (!edges.is_empty() && ways.iter().all(told)).then_some(edges)
 }
 
 /// By body of `owner`: its entry.
 fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
     let header = Header::new(copy, owner);
-    let mut edges: BTreeMap<(BlockIndex, BlockIndex), Way> = BTreeMap::new();
-    for from in (0..header.branches.len()).filter(|b| header.branches[*b]) {
-        for &to in &copy.compiled.cfg.blocks[from].succs {
-            edges.insert((from, to), header.follow(from, to));
-        }
-    }
-    let mut found: Vec<Option<Entry>> = (0..header.bodies.len())
+    let ways = header.ways();
+    let mut found: Vec<Option<BTreeSet<Edge>>> = (0..header.bodies.len())
         .map(|body| {
-            let entry: Entry = edges
-                .iter()
-                .filter(|(_, way)| {
-                    way.label == Label::Body(body) || header.is_loop && way.label == Label::Back && body == 0
-                })
-                .map(|(edge, _)| *edge)
-                .collect();
-            (!entry.is_empty() && header.accounts_for(body, &entry)).then_some(entry)
+            let enters =
+                |way: &Way| way.label == Label::Body(body) || header.is_loop && way.label == Label::Back && body == 0;
+            let edges: BTreeSet<Edge> = ways.iter().filter(|(_, w)| enters(w)).map(|(edge, _)| *edge).collect();
+            (!edges.is_empty() && header.accounts_for(body, &edges)).then_some(edges)
         })
         .collect();
-    let outside: Outside = edges
-        .iter()
-        .filter(|(_, way)| way.label == Label::Outside || !header.is_loop && way.label == Label::Back)
-        .map(|(edge, way)| (*edge, way.comes_to))
-        .collect();
-    match copy.source.statements[owner.0 as usize].kind {
-        StatementKind::If => other_side(&header, &mut found, outside),
+    let outside: Outside =
+        ways.iter().filter(|(edge, way)| header.leaves(**edge, way)).map(|(edge, way)| (*edge, *way)).collect();
+    let statement = &copy.source.statements[owner.0 as usize];
+    match statement.kind {
+        StatementKind::If => {
+            if let Some(flags) = silent_sides(&header, owner, &mut found, outside) {
+                return flags;
+            }
+        }
         StatementKind::Switch | StatementKind::TypeSwitch => silent_cases(&header, &mut found, outside),
         _ => {}
     }
-    found
+    found.into_iter().map(|edges| edges.map(Entry::Edges)).collect()
 }
 
-/// Edges that leave the statement, with the first block on each that does anything.
-type Outside = BTreeMap<(BlockIndex, BlockIndex), BlockIndex>;
+/// Edges that leave the statement.
+type Outside = BTreeMap<Edge, Way>;
 
-/// Where one side of an `if` with an else is known, the other edges out of its header enter the other side.
-fn other_side(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], outside: Outside) {
-    let known = match &*found {
-        [Some(_), None] => 0,
-        [None, Some(_)] => 1,
-        _ => return,
-    };
-    let silent = 1 - known;
-    if !outside.is_empty() && header.has_no_code(silent) {
-        found[silent] = Some(outside.into_keys().collect());
+/// The sides of an `if` that have no instruction of their own. Where there is no branch, the conditional move that stands for it
+/// is returned instead.
+fn silent_sides(
+    header: &Header<'_, '_, '_>,
+    owner: StatementId,
+    found: &mut [Option<BTreeSet<Edge>>],
+    outside: Outside,
+) -> Option<Vec<Option<Entry>>> {
+    let copy = header.copy;
+    let silent = |body: usize| header.has_no_code(body);
+    match &*found {
+        // One side of two is known: the other edges out of the header enter the other side.
+        [Some(_), None] if silent(1) && !outside.is_empty() => found[1] = Some(outside.into_keys().collect()),
+        [None, Some(_)] if silent(0) && !outside.is_empty() => found[0] = Some(outside.into_keys().collect()),
+        [Some(_)] | [Some(_), Some(_)] => {}
+        _ => {
+            let decision = decision::of(copy, owner);
+            if header.branches.iter().all(|b| !b) {
+                return decision.map(|d| chosen(found.len(), d));
+            }
+            if let Some(sides) = decision.and_then(|d| branch_sides(header, d)) {
+                for (body, side) in sides.into_iter().enumerate().take(found.len()) {
+                    if found[body].is_none() && silent(body) {
+                        found[body] = Some(BTreeSet::from([side]));
+                    }
+                }
+            } else if let [None] = found
+                && silent(0)
+            {
+                found[0] = diverted(copy, owner, &outside);
+            }
+        }
     }
+    None
+}
+
+/// The entries of an `if` that became a conditional move.
+fn chosen(bodies: usize, decision: Decision) -> Vec<Option<Entry>> {
+    let Decision { insn, holds } = decision;
+    let sides = [holds, Condition(holds.0 ^ 1)];
+    sides.into_iter().take(bodies).map(|condition| Some(Entry::Flags { insn, condition })).collect()
+}
+
+/// The edges on which the condition holds and does not, if the header has one branch.
+fn branch_sides(header: &Header<'_, '_, '_>, decision: Decision) -> Option<[Edge; 2]> {
+    let cfg = &header.copy.compiled.cfg;
+    let from = cfg.block_of(decision.insn);
+    let one = header.branches.iter().filter(|b| **b).count() == 1;
+    if !one || !header.branches[from] || decision.insn + 1 != cfg.blocks[from].end {
+        return None;
+    }
+    let Flow::Branch(_, code) = cfg.insns[decision.insn].flow else { return None };
+    // The taken side stands first.
+    let [taken, next] = cfg.blocks[from].succs[..] else { return None };
+    let (holds, fails) = if code == decision.holds { (taken, next) } else { (next, taken) };
+    Some([(from, holds), (from, fails)])
+}
+
+/// The entry of a body that does nothing but go elsewhere (`if x { break }`): what of the header's edges does not lead on to the
+/// next statement.
+fn diverted(copy: &Copy<'_, '_>, owner: StatementId, outside: &Outside) -> Option<BTreeSet<Edge>> {
+    let body = copy.source.statements[owner.0 as usize].bodies.first()?;
+    let last = copy.source.blocks[body.0 as usize].statements.last()?;
+    let kind = copy.source.statements[last.0 as usize].kind;
+    if !matches!(kind, StatementKind::Break | StatementKind::Continue | StatementKind::Return) {
+        return None;
+    }
+    let (_, next) = copy.neighbours(owner);
+    let lines = copy.source.statements[next?.0 as usize].span.lines();
+    let on = |way: &Way| way.line.is_some_and(|line| lines.contains(line));
+    let (past, into): (Vec<_>, Vec<_>) = outside.iter().partition(|(_, way)| on(way));
+    (!past.is_empty() && !into.is_empty()).then(|| into.into_iter().map(|(edge, _)| *edge).collect())
 }
 
 /// Cases without an instruction of their own. A branch on a case's line either finds a match or goes on to the next comparison, so
 /// an edge that leaves the statement, to a place to which no other case's branch goes, is the match. What is left when every case
 /// is known is the default.
-fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut outside: Outside) {
+fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>], mut outside: Outside) {
     let copy = header.copy;
     let block = |body: usize| &copy.source.blocks[header.bodies[body].0 as usize];
     let case_of = |from: BlockIndex| {
@@ -127,19 +192,30 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut ou
         let mut on = (0..header.bodies.len()).filter(|b| block(*b).header.lines().contains(line));
         on.next().filter(|_| on.next().is_none())
     };
-    for body in 0..found.len() {
-        if found[body].is_some() || block(body).default || !header.has_no_code(body) {
+    debug_assert!(header.bodies.iter().all(|b| copy.source.blocks[b.0 as usize].kind != BlockKind::Then));
+    let default = (0..found.len()).find(|b| block(*b).default);
+    let no_match_is_known = default.is_some_and(|d| found[d].is_some());
+    for (body, found) in found.iter_mut().enumerate() {
+        if found.is_some() || block(body).default || !header.has_no_code(body) {
+            continue;
+        }
+        if no_match_is_known {
+            // What leaves the statement has found a match.
+            let edges: BTreeSet<Edge> =
+                outside.keys().filter(|(from, _)| case_of(*from) == Some(body)).copied().collect();
+            *found = (!edges.is_empty()).then_some(edges);
             continue;
         }
         let targets_of = |wanted: &dyn Fn(Option<usize>) -> bool| -> BTreeSet<BlockIndex> {
-            outside.iter().filter(|((from, _), _)| wanted(case_of(*from))).map(|(_, comes_to)| *comes_to).collect()
+            outside.iter().filter(|((from, _), _)| wanted(case_of(*from))).map(|(_, way)| way.comes_to).collect()
         };
         let shared = targets_of(&|case| case != Some(body));
         let own: Vec<BlockIndex> = targets_of(&|case| case == Some(body)).difference(&shared).copied().collect();
         let [target] = own[..] else { continue };
-        let entry: Entry = outside.iter().filter(|(_, at)| **at == target).map(|(edge, _)| *edge).collect();
+        let edges: BTreeSet<Edge> =
+            outside.iter().filter(|(_, way)| way.comes_to == target).map(|(edge, _)| *edge).collect();
         // The branch's other side must go on comparing; else the edge may as well be the one for "no match".
-        let goes_on = entry.iter().all(|(from, to)| {
+        let goes_on = edges.iter().all(|(from, to)| {
             let mut others = copy.compiled.cfg.blocks[*from].succs.iter().filter(|s| *s != to);
             others.all(|other| {
                 let way = header.follow(*from, *other);
@@ -147,11 +223,10 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut ou
             })
         });
         if goes_on {
-            outside.retain(|edge, _| !entry.contains(edge));
-            found[body] = Some(entry);
+            outside.retain(|edge, _| !edges.contains(edge));
+            *found = Some(edges);
         }
     }
-    let default = (0..found.len()).find(|b| block(*b).default);
     if let Some(default) = default
         && found[default].is_none()
         && header.has_no_code(default)
@@ -159,111 +234,5 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<Entry>], mut ou
         && (0..found.len()).all(|b| b == default || found[b].is_some())
     {
         found[default] = Some(outside.into_keys().collect());
-    }
-}
-
-impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
-    fn new(copy: &'c Copy<'a, 'b>, owner: StatementId) -> Self {
-        let statement = &copy.source.statements[owner.0 as usize];
-        let mut lines = LineSet::new();
-        lines.insert(statement.header.lines());
-        for body in &statement.bodies {
-            let block = &copy.source.blocks[body.0 as usize];
-            if matches!(block.kind, BlockKind::Case | BlockKind::TypeCase | BlockKind::Comm) {
-                lines.insert(block.header.lines());
-            }
-        }
-        let cfg = &copy.compiled.cfg;
-        let branches = cfg
-            .blocks
-            .iter()
-            .map(|block| {
-                matches!(cfg.insns[block.end - 1].flow, Flow::Branch(..) | Flow::Table)
-                    && !block.prologue
-                    && copy.line(block.end - 1).is_some_and(|line| lines.contains(line))
-            })
-            .collect();
-        let is_loop = matches!(statement.kind, StatementKind::For | StatementKind::Range);
-        Self { copy, bodies: statement.bodies.clone(), is_loop, lines, branches }
-    }
-
-    /// The body that a line belongs to; lines that the header shares with a body tell nothing.
-    fn body_on(&self, line: u32) -> Option<usize> {
-        if self.lines.contains(line) {
-            return None;
-        }
-        let span = |b: &BlockId| self.copy.source.blocks[b.0 as usize].span.lines();
-        // `} else if x {`: the brace of the first body has no code, what follows it has.
-        self.bodies.iter().rposition(|b| span(b).contains(line))
-    }
-
-    /// Follows an edge to the first instruction that tells where it leads.
-    fn follow(&self, from: BlockIndex, to: BlockIndex) -> Way {
-        let cfg = &self.copy.compiled.cfg;
-        let is_empty = |b: BlockIndex| {
-            let block = &cfg.blocks[b];
-            (block.first..block.end).all(|i| matches!(cfg.insns[i].flow, Flow::Jump(_)))
-        };
-        let mut seen = BTreeSet::new();
-        let mut at = to;
-        let mut comes_to = None;
-        while seen.insert(at) {
-            if !is_empty(at) {
-                comes_to.get_or_insert(at);
-            }
-            if let Some(label) = self.told_in(from, at) {
-                return Way { label, comes_to: comes_to.unwrap_or(at) };
-            }
-            match cfg.blocks[at].succs[..] {
-                [next] => at = next,
-                [] => break,
-                // A branch is an instruction that can be trusted, so it has told already, unless its line is the header's.
-                _ => return Way { label: Label::Header, comes_to: comes_to.unwrap_or(at) },
-            }
-        }
-        Way { label: Label::Nowhere, comes_to: comes_to.unwrap_or(at) }
-    }
-
-    /// What a block says of an edge from `from` that leads to it.
-    fn told_in(&self, from: BlockIndex, at: BlockIndex) -> Option<Label> {
-        let compiled = self.copy.compiled;
-        let block = &compiled.cfg.blocks[at];
-        if block.panics {
-            return Some(Label::Nowhere);
-        }
-        // A body's instruction in front of a branch of the header ran before the decision, except in a loop, whose body ends there.
-        let decides = self.branches[at] && !self.is_loop;
-        for insn in (block.first..block.end).filter(|i| compiled.is_strong(*i)) {
-            match self.copy.line(insn) {
-                Some(line) if self.lines.contains(line) => {}
-                Some(line) => match self.body_on(line) {
-                    Some(body) if !decides => return Some(Label::Body(body)),
-                    Some(_) => {}
-                    None => return Some(Label::Outside),
-                },
-                None => return Some(Label::Outside),
-            }
-        }
-        let back = || if compiled.dominators.dominates(at, from) { Label::Back } else { Label::Header };
-        self.branches[at].then(back)
-    }
-
-    /// Blocks that hold instructions of the body, those that ran before the decision left out.
-    fn code(&self, body: usize) -> Vec<BlockIndex> {
-        let compiled = self.copy.compiled;
-        let decided_later =
-            |b: BlockIndex| (0..self.branches.len()).any(|h| self.branches[h] && compiled.dominators.dominates(b, h));
-        let all = self.copy.evidence_where(&|line| self.body_on(line) == Some(body));
-        all.into_iter().map(|e| e.block).filter(|b| self.is_loop || !decided_later(*b)).collect()
-    }
-
-    fn has_no_code(&self, body: usize) -> bool {
-        self.copy.evidence_where(&|line| self.body_on(line) == Some(body)).is_empty()
-    }
-
-    /// Whether every instruction of the body lies behind the entry.
-    fn accounts_for(&self, body: usize, entry: &Entry) -> bool {
-        let reachable = self.copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to)));
-        self.code(body).into_iter().all(|b| !reachable[b])
     }
 }

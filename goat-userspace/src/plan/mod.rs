@@ -3,9 +3,11 @@
 mod check;
 mod compiled;
 mod copy;
+mod decision;
 mod entries;
 mod error;
 mod file;
+mod header;
 mod json;
 mod observability;
 mod placement;
@@ -16,14 +18,14 @@ pub(crate) mod sample;
 mod sites;
 mod text;
 
+pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;
 pub use error::Error;
 pub use file::{ContentError, Error as FileError, decode, encode, read, write};
 pub use json::json;
 pub use observability::{Excluded, Unobservable};
 pub use probe_plan::{
-    AppInfo, Blind, Component, Condition, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, Slot, SourceLine,
-    Status, Summary,
+    AppInfo, Blind, Component, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status, Summary,
 };
 pub use resolve::{Inputs, resolve};
 pub use text::text;

@@ -14,10 +14,20 @@ pub(super) struct Placed {
 
 /// The instructions to probe for `spots`, which belong to one point in one copy.
 pub(super) fn place(cfg: &Cfg, spots: &[Spot]) -> Result<Vec<Placed>, Unobservable> {
-    let mut placed = Vec::with_capacity(spots.len());
+    let mut placed: Vec<Placed> = Vec::with_capacity(spots.len());
     for spot in spots {
         let site = match *spot {
-            Spot::Block { block, insn } => in_block(cfg, block, insn),
+            Spot::Block { block, insn } => match (in_block(cfg, block, insn), on_ways_to(cfg, block, insn)) {
+                (Ok(Placed { class: ProbeClass::Stepped, .. }) | Err(_), Some(jumps)) => {
+                    placed.extend(jumps);
+                    continue;
+                }
+                (here, _) => here,
+            },
+            Spot::Flags { insn, condition } => match cfg.insns[insn].probe {
+                Some(class) => Ok(Placed { insn, condition: Some(condition), class }),
+                None => Err(Unobservable::RefusedInstruction),
+            },
             Spot::Edge { from, to } => {
                 let all_lead_here = cfg.blocks[to].preds.iter().all(|p| spots.contains(&Spot::Edge { from: *p, to }));
                 if all_lead_here && !cfg.blocks[to].panics {
@@ -27,10 +37,10 @@ pub(super) fn place(cfg: &Cfg, spots: &[Spot]) -> Result<Vec<Placed>, Unobservab
                 }
             }
         }?;
-        if !placed.contains(&site) {
-            placed.push(site);
-        }
+        placed.push(site);
     }
+    placed.sort_by_key(|p| (p.insn, p.condition.map(|c| c.0)));
+    placed.dedup();
     Ok(placed)
 }
 
@@ -61,6 +71,27 @@ fn in_block(cfg: &Cfg, block: usize, at: usize) -> Result<Placed, Unobservable> 
     };
     let best = candidates.min_by_key(|(class, distance, i)| (cost(*class), *distance, *i));
     best.map(|(class, _, insn)| Placed { insn, condition: None, class }).ok_or(Unobservable::RefusedInstruction)
+}
+
+/// How many jumps may stand for the block that they lead to.
+const MAX_JUMPS: usize = 4;
+
+/// The jumps through which alone control comes to the block, if nothing stands between them and `at`: each is emulated, where a
+/// block that returns has nothing but instructions that are not.
+fn on_ways_to(cfg: &Cfg, block: usize, at: usize) -> Option<Vec<Placed>> {
+    let inside = &cfg.blocks[block];
+    let straight = (inside.first..at).all(|i| cfg.insns[i].flow == Flow::Next && !cfg.insns[i].may_fault);
+    if !straight || inside.preds.is_empty() || inside.preds.len() > MAX_JUMPS {
+        return None;
+    }
+    let jump = |p: &usize| {
+        let insn = cfg.blocks[*p].end - 1;
+        let alone = cfg.blocks[*p].succs.len() == 1 && !cfg.blocks[*p].prologue;
+        let emulated = cfg.insns[insn].probe == Some(ProbeClass::Emulated);
+        let jumps = matches!(cfg.insns[insn].flow, Flow::Jump(_));
+        (alone && jumps && emulated).then_some(Placed { insn, condition: None, class: ProbeClass::Emulated })
+    };
+    inside.preds.iter().map(jump).collect()
 }
 
 /// The branch at the end of `from`, counted only where it goes to `to`.

@@ -6,6 +6,7 @@ use super::{Excluded, Unobservable};
 use crate::{
     addr::{FileOffset, VirtAddr},
     binary::Identity,
+    cfg::{Condition, ProbeClass},
     lines::{LineRange, LineSet},
     paths::RepoPath,
     track::Granularity,
@@ -166,43 +167,6 @@ pub struct Site {
     pub class: ProbeClass,
     /// Hits count only where the flags satisfy it; `None` for always.
     pub condition: Option<Condition>,
-}
-
-/// What the kernel does at the site, by uprobe's rules.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ProbeClass {
-    /// Emulated: a trap, and no single step.
-    Emulated,
-    /// A 5-byte nop, which Linux 6.18+ turns into a call after the first hit: emulated, but never to be disarmed by hand.
-    Nop5,
-    /// Single-stepped out of line.
-    Stepped,
-}
-
-impl ProbeClass {
-    /// The word in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Emulated => "emulated",
-            Self::Nop5 => "nop5",
-            Self::Stepped => "stepped",
-        }
-    }
-}
-
-/// An x86 condition code, as in the low four bits of Jcc, SETcc and CMOVcc.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Condition(pub u8);
-
-impl Condition {
-    /// The ending of the mnemonics that bear it, as in Intel's manual, volume 1, appendix B: `CMOVe`, `Jne`.
-    pub fn as_str(self) -> &'static str {
-        const ENDINGS: [&str; 16] =
-            ["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"];
-        ENDINGS.get(usize::from(self.0)).copied().unwrap_or("?")
-    }
 }
 
 /// A plan in numbers.

@@ -66,6 +66,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let mut statuses: BTreeMap<u32, Gathered> = BTreeMap::new();
     let by_function = points_by_function(inputs.points);
     let finder = Finder::new(inputs.sources, &compiled_file);
+    let mut elsewhere: BTreeMap<u32, BTreeSet<BlockId>> = BTreeMap::new();
+    for found in functions.iter().flat_map(|f| finder.copies(f)) {
+        let body = inputs.sources.files[found.source as usize].functions[found.function.0 as usize].body;
+        let of_file = elsewhere.entry(found.source).or_default();
+        if found.root != body {
+            of_file.insert(found.root);
+        }
+    }
     for function in &functions {
         let found = finder.copies(function);
         // Decoding costs more than everything else: only for functions that hold a point.
@@ -81,7 +89,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         };
         for place in found {
             let source = &inputs.sources.files[place.source as usize];
-            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root);
+            let bodies = &elsewhere[&place.source];
+            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
             for point in by_function.get(&(place.source, place.function)).into_iter().flatten() {
                 if copy.covers(point.anchor) {
                     statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
@@ -255,15 +264,20 @@ impl Gathered {
         };
         match found {
             Ok(placed) => {
-                let keys = placed
-                    .into_iter()
-                    .map(|p| {
-                        let insn = &compiled.cfg.insns[p.insn];
-                        let key = (insn.addr, p.condition.map(|c| c.0));
+                let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
+                let mut keys = Vec::with_capacity(placed.len());
+                for p in placed {
+                    let insn = &compiled.cfg.insns[p.insn];
+                    let key = (insn.addr, p.condition.map(|c| c.0));
+                    // The body of a loop over a function may lie in two copies, inlined into the function that it belongs to.
+                    if !known.contains(&key) {
                         slots.found.entry(key).or_insert((p.class, insn.len));
-                        key
-                    })
-                    .collect();
+                        keys.push(key);
+                    }
+                }
+                if keys.is_empty() {
+                    return;
+                }
                 self.instances.push((Instance { function, inlined, sites: Vec::new() }, keys));
             }
             Err(reason) => self.blind.push(Blind { function, inlined, reason }),

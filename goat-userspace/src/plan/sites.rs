@@ -13,9 +13,10 @@
 //! A statement without evidence runs if and only if the next one in its list does, or, if it is the first, if the list is entered.
 
 use super::{
-    Unobservable,
+    Condition, Unobservable,
+    compiled::Compiled,
     copy::{Copy, Evidence},
-    entries,
+    entries::{self, Entry},
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -27,7 +28,7 @@ use crate::{
 const MAX_SPOTS: usize = 64;
 
 /// A place in a copy's control flow.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Spot {
     /// A block, at this instruction or anywhere in the block from which control can only have come straight here.
     Block {
@@ -42,6 +43,13 @@ pub(super) enum Spot {
         from: BlockIndex,
         /// Where it leads.
         to: BlockIndex,
+    },
+    /// An instruction, where the flags satisfy the condition.
+    Flags {
+        /// Which instruction.
+        insn: usize,
+        /// What the flags must satisfy.
+        condition: Condition,
     },
 }
 
@@ -59,11 +67,36 @@ pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
 }
 
 fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    if copy.is_endless(id) {
+        return endless(copy, id);
+    }
     let own = from_evidence(copy, id, copy.evidence(id));
     let Err(why) = own else { return own };
+    if let Ok(found) = from_evidence(copy, id, copy.weak_evidence(id)) {
+        return Ok(found);
+    }
     behind(copy, id)
         .or_else(|_| in_front(copy, id))
         .map_err(|other| if why == Unobservable::OptimisedOut { other } else { why })
+}
+
+/// `for {`: what its body begins with is the loop's first block, and the ways there from outside the loop are the statement.
+fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let body = copy.source.statements[id.0 as usize].bodies.first().ok_or(Unobservable::OptimisedOut)?;
+    let first = copy.source.blocks[body.0 as usize].statements.first().ok_or(Unobservable::OptimisedOut)?;
+    let spots = from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first))?;
+    let [Spot::Block { block, .. }] = spots[..] else { return Err(Unobservable::Speculated) };
+    Ok(entered(copy, block).unwrap_or(spots))
+}
+
+/// The edges into a loop from outside, if the block is where the loop begins.
+fn entered(copy: &Copy<'_, '_>, block: BlockIndex) -> Option<Vec<Spot>> {
+    let Compiled { cfg, dominators, .. } = copy.compiled;
+    let preds = cfg.blocks[block].preds.iter().copied();
+    let (back, into): (Vec<BlockIndex>, Vec<BlockIndex>) = preds.partition(|p| dominators.dominates(block, *p));
+    let prologue = into.iter().any(|p| cfg.blocks[*p].prologue);
+    (!back.is_empty() && !into.is_empty() && !prologue)
+        .then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
 }
 
 fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
@@ -105,12 +138,46 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
         (None, _) => block_entry(copy, statement.block),
         (Some(before), _) => {
             let kind = copy.source.statements[before.0 as usize].kind;
+            if kind == StatementKind::If && always_leaves(copy, before) {
+                let edges = entries::past(copy, before).ok_or(Unobservable::OptimisedOut)?;
+                return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
+            }
+            if has_bodies(kind) && kind != StatementKind::Bare {
+                return joined(copy, before);
+            }
             if leaves(kind) || has_bodies(kind) || !is_harmless(copy, before) {
                 return Err(Unobservable::OptimisedOut);
             }
             from_evidence(copy, before, copy.evidence(before)).or_else(|_| in_front(copy, before))
         }
     }
+}
+
+/// What runs behind a statement with bodies once all ways through it have come together: the block on every way from its header to
+/// the function's end, if only the header leads there, and no body goes elsewhere.
+fn joined(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let compiled = copy.compiled;
+    if leaves_somewhere(copy, id) {
+        return Err(Unobservable::OptimisedOut);
+    }
+    let [Spot::Block { block, .. }] = from_evidence(copy, id, copy.evidence(id))?[..] else {
+        return Err(Unobservable::OptimisedOut);
+    };
+    let inside: Vec<BlockIndex> = certain(copy, id, id).into_iter().map(|(b, _)| b).collect();
+    let ways = std::iter::successors(compiled.backwards.immediate(block), |b| compiled.backwards.immediate(*b));
+    for join in ways {
+        // Still a part of it: a later comparison of its header, a call in its body.
+        if inside.contains(&join) {
+            continue;
+        }
+        let only = compiled.dominators.dominates(block, join);
+        let all_in = inside.iter().all(|b| compiled.backwards.dominates(join, *b));
+        let insn = compiled.cfg.blocks[join].first;
+        let same_body = compiled.is_in(copy.node, insn);
+        let found = only && all_in && same_body;
+        return if found { Ok(vec![Spot::Block { block: join, insn }]) } else { Err(Unobservable::OptimisedOut) };
+    }
+    Err(Unobservable::OptimisedOut)
 }
 
 /// Whether a statement always goes on to the next one: it neither calls nor touches memory that may not be there.
@@ -120,6 +187,13 @@ fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
     (0..insns.len())
         .filter(|i| copy.line(*i).is_some_and(|line| lines.contains(line)))
         .all(|i| !insns[i].may_fault && matches!(insns[i].flow, Flow::Next | Flow::Jump(_)))
+}
+
+/// Whether an `if` has no else, and its body ends by going elsewhere: what follows it runs only if the condition does not hold.
+fn always_leaves(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    let [body] = copy.source.statements[id.0 as usize].bodies[..] else { return false };
+    let last = copy.source.blocks[body.0 as usize].statements.last();
+    last.is_some_and(|last| leaves(copy.source.statements[last.0 as usize].kind))
 }
 
 fn leaves(kind: StatementKind) -> bool {
@@ -144,8 +218,15 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
             None => statement(copy, owner),
         };
     }
-    if let Some(entry) = entries::entry(copy, id) {
-        return Ok(entry.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
+    match entries::entry(copy, id) {
+        Some(Entry::Edges(edges)) => return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect()),
+        Some(Entry::Flags { insn, condition }) => {
+            // The instruction itself must only run where the `if` is reached: what stands around it may have been converted too.
+            let here = copy.compiled.cfg.block_of(insn);
+            let reached = Scopes::new(copy, owner).lead_to(here) && !behind_a_choice(copy, owner, here);
+            return if reached { Ok(vec![Spot::Flags { insn, condition }]) } else { Err(Unobservable::Speculated) };
+        }
+        None => {}
     }
     // Without a decision to look at, only what can't have been done early tells.
     let first = block.statements.first().ok_or(Unobservable::Speculated)?;
@@ -195,16 +276,28 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     let compiled = copy.compiled;
     let scopes = Scopes::new(copy, id);
     let before = Before::new(copy, id);
+    let after = After::new(copy, id);
     let usable: Vec<Evidence> = evidence
         .into_iter()
         .filter(|e| before.allows(copy, e))
         .filter(|e| e.solid || scopes.lead_to(e.block))
-        .filter(|e| e.solid || !entered_later(copy, id, e.block))
+        .filter(|e| e.solid || after.allows(copy, e) && !entered_later(copy, id, e.block))
+        .filter(|e| e.solid || !behind_a_choice(copy, id, e.block))
         .map(|e| Evidence { insn: before.behind(e), ..e })
         .collect();
     let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
     let first = compiled.dominators.minimal(&blocks);
     if first.is_empty() {
+        return Err(Unobservable::Speculated);
+    }
+    // `for cond {` has nothing in front of its condition, which each round comes back to.
+    if let (StatementKind::For | StatementKind::Range, [block]) =
+        (copy.source.statements[id.0 as usize].kind, &first[..])
+        && let Some(edges) = entered(copy, *block)
+    {
+        return Ok(edges);
+    }
+    if !on_every_way(copy, id, &first) || !on_every_way_from(copy, id, &first) {
         return Err(Unobservable::Speculated);
     }
     Ok(first
@@ -216,6 +309,89 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
         .collect())
 }
 
+/// Whether what follows a statement, and what it guards, can only be reached through the blocks. If not, the statement also runs
+/// where none of its instructions is left: where its condition is known already, say.
+fn on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
+    let statement = &copy.source.statements[id.0 as usize];
+    let cfg = &copy.compiled.cfg;
+    let next = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1)
+        .take_while(|at| copy.source.statements[at.0 as usize].label.is_none());
+    let mut later: Vec<(BlockIndex, usize)> = if leaves(statement.kind) {
+        Vec::new()
+    } else {
+        next.map(|next| certain(copy, next, id)).find(|done| !done.is_empty()).unwrap_or_default()
+    };
+    for body in &statement.bodies {
+        for inner in &copy.source.blocks[body.0 as usize].statements {
+            // A label can be jumped to from elsewhere.
+            if copy.source.statements[inner.0 as usize].label.is_none() {
+                later.extend(certain(copy, *inner, id));
+            } else {
+                break;
+            }
+        }
+    }
+    let around = cfg.reachable_without(&|_, to| blocks.contains(&to));
+    later.iter().all(|(b, _)| blocks.contains(b) || !around[*b])
+}
+
+/// The same against what stands in front of the statement: from there, the function does not end without passing the blocks.
+fn on_every_way_from(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
+    let cfg = &copy.compiled.cfg;
+    let after = |list: Vec<(BlockIndex, usize)>| -> Vec<BlockIndex> {
+        list.into_iter().filter(|(b, _)| !blocks.contains(b)).flat_map(|(b, _)| cfg.blocks[b].succs.clone()).collect()
+    };
+    let starts: Vec<BlockIndex> = match copy.neighbours(id).0 {
+        Some(before) if copy.source.statements[id.0 as usize].label.is_some() || leaves_somewhere(copy, before) => {
+            let kind = copy.source.statements[before.0 as usize].kind;
+            let past = (kind == StatementKind::If && always_leaves(copy, before)).then(|| entries::past(copy, before));
+            past.flatten().into_iter().flatten().map(|(_, to)| to).collect()
+        }
+        Some(before) => after(certain(copy, before, id)),
+        None => match entries::entry(copy, copy.source.statements[id.0 as usize].block) {
+            Some(Entry::Edges(edges)) => edges.into_iter().map(|(_, to)| to).collect(),
+            _ => Vec::new(),
+        },
+    };
+    let mut seen = vec![false; cfg.blocks.len()];
+    let mut todo = starts;
+    while let Some(b) = todo.pop() {
+        if blocks.contains(&b) || cfg.blocks[b].panics || std::mem::replace(&mut seen[b], true) {
+            continue;
+        }
+        if cfg.terminator(b).flow == Flow::Return || !copy.compiled.is_in(copy.node, cfg.blocks[b].first) {
+            return false;
+        }
+        todo.extend(&cfg.blocks[b].succs);
+    }
+    true
+}
+
+/// Whether an instruction of the block ran before it was chosen whether the statement would: an `if` in front of it, or in front of
+/// what it stands in, whose body leaves, became a conditional move in the same block.
+fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
+    let mut at = Some(id);
+    while let Some(inner) = at {
+        let before = std::iter::successors(copy.neighbours(inner).0, |s| copy.neighbours(*s).0);
+        for header in before.filter(|s| leaves_somewhere(copy, *s)) {
+            if copy.chooses_in(block) && !entries::branches(copy, header) {
+                return true;
+            }
+        }
+        let list = copy.source.statements[inner.0 as usize].block;
+        at = if list == copy.root { None } else { copy.source.blocks[list.0 as usize].owner };
+    }
+    false
+}
+
+/// Whether one of a statement's bodies ends by going elsewhere.
+fn leaves_somewhere(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    copy.source.statements[id.0 as usize].bodies.iter().any(|body| {
+        let statements = &copy.source.blocks[body.0 as usize].statements;
+        statements.iter().any(|s| leaves(copy.source.statements[s.0 as usize].kind) || leaves_somewhere(copy, *s))
+    })
+}
+
 /// The lists around a statement that control may skip, each with the blocks that it can reach without entering the list.
 struct Scopes {
     /// `None`: how control enters the list is not known.
@@ -224,10 +400,7 @@ struct Scopes {
 
 impl Scopes {
     fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let around = |scope| {
-            let entry = entries::entry(copy, scope)?;
-            Some(copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to))))
-        };
+        let around = |scope| entries::reachable_without(copy, scope);
         Self { avoidable: copy.conditional_scopes(id).into_iter().map(around).collect() }
     }
 
@@ -237,33 +410,31 @@ impl Scopes {
     }
 }
 
-/// What the statement in front of a point does for certain: calls, stores and branches.
+/// By block, the instructions of a statement, bodies included, that prove where it ran: calls, stores and branches. By block, the
+/// last of them; `other`'s lines left out.
+fn certain(copy: &Copy<'_, '_>, id: StatementId, other: StatementId) -> Vec<(BlockIndex, usize)> {
+    let lines = copy.source.statements[id.0 as usize].span.lines();
+    let others = copy.source.statements[other.0 as usize].header.lines();
+    let compiled = copy.compiled;
+    let mine = |i: &usize| {
+        compiled.is_solid(*i) && copy.line(*i).is_some_and(|line| lines.contains(line) && !others.contains(line))
+    };
+    (compiled.cfg.blocks.iter().enumerate())
+        .filter(|(b, block)| !block.panics && !block.prologue && compiled.reachable[*b])
+        .filter_map(|(b, block)| Some((b, (block.first..block.end).rev().find(mine)?)))
+        .collect()
+}
+
+/// What the nearest statement in front of a point that does anything for certain does.
 struct Before {
     done: Vec<(BlockIndex, usize)>,
 }
 
 impl Before {
     fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let mut at = id;
-        while let (Some(previous), _) = copy.neighbours(at) {
-            let lines = copy.source.statements[previous.0 as usize].span.lines();
-            let own = copy.source.statements[id.0 as usize].header.lines();
-            let mut done = Vec::new();
-            for (b, block) in copy.compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.panics && !b.prologue) {
-                let mine = |i: &usize| {
-                    copy.compiled.is_solid(*i)
-                        && copy.line(*i).is_some_and(|line| lines.contains(line) && !own.contains(line))
-                };
-                if let Some(last) = (block.first..block.end).rev().find(mine) {
-                    done.push((b, last));
-                }
-            }
-            if !done.is_empty() {
-                return Self { done };
-            }
-            at = previous;
-        }
-        Self { done: Vec::new() }
+        let before = std::iter::successors(copy.neighbours(id).0, |at| copy.neighbours(*at).0);
+        let mut done = before.map(|previous| certain(copy, previous, id));
+        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
     }
 
     /// Whether the evidence does not come before any of that.
@@ -283,6 +454,25 @@ impl Before {
     }
 }
 
+/// What the nearest statement behind a point that does anything for certain does.
+struct After {
+    done: Vec<(BlockIndex, usize)>,
+}
+
+impl After {
+    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
+        let after = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1);
+        let mut done = after.map(|next| certain(copy, next, id));
+        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
+    }
+
+    /// Whether the evidence does not come behind any of that, in a later block: it would have been moved down to where its result
+    /// is used.
+    fn allows(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> bool {
+        self.done.iter().all(|(b, _)| *b == evidence.block || !copy.compiled.dominators.dominates(*b, evidence.block))
+    }
+}
+
 /// Whether the block is only reached through a list that stands behind the statement: its instruction was moved down to where
 /// its result is used.
 fn entered_later(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
@@ -292,16 +482,15 @@ fn entered_later(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> boo
     while let (_, Some(next)) = copy.neighbours(at) {
         let bodies = &copy.source.statements[next.0 as usize].bodies;
         for body in bodies.iter().filter(|_| copy.source.statements[next.0 as usize].span.start > statement.span.end) {
-            let Some(entry) = entries::entry(copy, *body) else { continue };
-            if !copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to)))[block] {
+            if entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]) {
                 return true;
             }
         }
         at = next;
     }
     // And its own bodies, for what stands in a header.
-    statement.bodies.iter().any(|body| {
-        entries::entry(copy, *body)
-            .is_some_and(|e| !copy.compiled.cfg.reachable_without(&|from, to| e.contains(&(from, to)))[block])
-    })
+    statement
+        .bodies
+        .iter()
+        .any(|body| entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]))
 }

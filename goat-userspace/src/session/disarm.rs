@@ -113,6 +113,8 @@ struct Coverage {
     slots: Vec<Vec<Slot>>,
     covered: Vec<bool>,
     is_done: Vec<bool>,
+    /// By slot: the slots at its address, itself among them. They share one breakpoint.
+    together: Vec<Vec<Slot>>,
     /// The slots that tell nothing more, in the order of their becoming so.
     done: Vec<Slot>,
 }
@@ -134,11 +136,18 @@ impl Coverage {
             slots.push(of_point);
         }
         let (covered, is_done) = (vec![false; slots.len()], vec![false; points.len()]);
-        Self { points, slots, covered, is_done, done: Vec::new() }
+        let together = plan.sites.chunk_by(|a, b| a.offset == b.offset).fold(Vec::new(), |mut together, sites| {
+            let first = together.len() as Slot;
+            let slots: Vec<Slot> = (first..first + sites.len() as Slot).collect();
+            together.extend(std::iter::repeat_n(slots, sites.len()));
+            together
+        });
+        Self { points, slots, covered, is_done, together, done: Vec::new() }
     }
 
     /// Notes a hit on `slot`. Returns the slots that tell nothing more and did so far: this one, and those of its points.
-    /// A slot that is also another point's waits for that point.
+    /// A slot that is also another point's waits for that point, and all slots of one address wait for the last of them: a
+    /// branch that was reached may still have a side that was not taken.
     fn hit(&mut self, slot: Slot) -> Vec<Slot> {
         let Some(points) = self.points.get(slot as usize) else { return Vec::new() };
         let mut candidates = vec![slot];
@@ -152,8 +161,16 @@ impl Coverage {
             let is_done = self.points[slot].iter().all(|p| self.covered[*p as usize]);
             is_done && !std::mem::replace(&mut self.is_done[slot], true)
         });
-        self.done.extend(&candidates);
-        candidates
+        let at_rest = |slot: &Slot| self.is_done[*slot as usize];
+        let mut found: Vec<Slot> = Vec::new();
+        for slot in candidates {
+            let together = &self.together[slot as usize];
+            if together.iter().all(at_rest) {
+                found.extend(together.iter().filter(|s| !found.contains(s)).copied().collect::<Vec<_>>());
+            }
+        }
+        self.done.extend(&found);
+        found
     }
 }
 
@@ -208,8 +225,21 @@ mod tests {
         check(&[&[0]], &[(3, &[3]), (3, &[]), (9, &[])]);
     }
 
+    #[test]
+    fn slots_at_one_address_rest_together() {
+        // Slots 2 and 3 are both sides of one branch.
+        check_at(&[&[0], &[1], &[2], &[3]], &[0, 1, 2, 2], &[(2, &[]), (3, &[2, 3]), (0, &[0])]);
+    }
+
     fn check(points: &[&[Slot]], hits: &[(Slot, &[Slot])]) {
+        check_at(points, &[0, 1, 2, 3], hits);
+    }
+
+    fn check_at(points: &[&[Slot]], addresses: &[u32; 4], hits: &[(Slot, &[Slot])]) {
         let mut coverage = Coverage {
+            together: (0..4)
+                .map(|slot: usize| (0..4).filter(|s| addresses[*s as usize] == addresses[slot]).collect())
+                .collect(),
             points: (0..4)
                 .map(|slot| (0..points.len() as u32).filter(|p| points[*p as usize].contains(&slot)).collect())
                 .collect(),

@@ -117,6 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn the_atomic_add_returns_the_old_value() {
+        // include/uapi/linux/bpf.h: BPF_STX | BPF_ATOMIC | BPF_DW, with BPF_ADD and the flag BPF_FETCH. Without the flag, no
+        // hit would ever be taken for a first one.
+        const ATOMIC: u8 = 0xdb;
+        const ADD_AND_FETCH: i32 = 0x01;
+        let object = Object::parse(OBJECT).unwrap();
+        let function = &object.functions[&object.programs[PROGRAM].function_key()];
+        let atomics: Vec<_> = function.instructions.iter().filter(|i| i.code == ATOMIC).map(|i| i.imm).collect();
+        assert_eq!(atomics, [ADD_AND_FETCH]);
+    }
+
+    #[test]
     fn the_committed_object_names_no_path() {
         let is_text = |b: &u8| b.is_ascii_graphic();
         let paths = OBJECT.split(|b| !is_text(b)).filter(|run| run.len() >= 6 && run.contains(&b'/'));

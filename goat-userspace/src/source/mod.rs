@@ -1,9 +1,11 @@
 //! A Go file's text in, its functions, scopes and statements out.
 
+mod condition;
 mod directives;
 mod go;
 mod line_classes;
 
+pub use condition::{Condition, Order};
 pub use go::parse;
 
 use crate::{
@@ -209,4 +211,6 @@ pub struct Statement {
     pub closures: Vec<FunctionId>,
     /// Its label, without the colon's position being part of any statement.
     pub label: Option<Span>,
+    /// For an `if` whose condition is one comparison or one truth value: which.
+    pub condition: Option<Condition>,
 }

@@ -58,6 +58,15 @@ impl Program {
         Self { path, _folder: folder }
     }
 
+    /// A copy of the program at `from`.
+    #[allow(dead_code, reason = "for the bench alone")]
+    pub fn copy_of(from: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        fs::copy(from, &path).unwrap();
+        Self { path, _folder: folder }
+    }
+
     /// The instructions of the functions whose names match `pattern`.
     pub fn instructions(&self, pattern: &str) -> Vec<Instruction> {
         let output = Command::new("go").args(["tool", "objdump", "-s", pattern]).arg(&self.path).output().unwrap();

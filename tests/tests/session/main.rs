@@ -85,8 +85,10 @@ fn every_call_from_every_goroutine_is_counted() {
         assert_eq!(running.ask("work 8 500"), unprobed, "{backend}");
         assert_eq!(hits(&session.counts()), [4_000, 4_000], "{backend}");
         let slack = Duration::from_secs(1);
-        for slot in session.counts().slots {
-            let first = slot.first_hit.unwrap();
+        let firsts = |counts: Counts| counts.slots.iter().map(|s| s.first_hit.unwrap()).collect::<Vec<_>>();
+        let first_hits = firsts(session.counts());
+        assert_eq!(first_hits, firsts(session.counts()), "a first hit stays when it was");
+        for first in first_hits {
             assert!(before - slack < first && first < SystemTime::now() + slack, "{first:?}");
         }
 

@@ -1,10 +1,12 @@
 //! Precision 1: which lines come from a commit that the old side has not.
 //!
-//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file to
-//! its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
-//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may have it under
-//! another name. libgit2 has a blame too, but it walks past the old side on merged branches and is slow on long
-//! histories (libgit2#3027); all files at once, in one pass, and only as far as the old side is both exact and cheap.
+//! git's blame, from the new side's commit back to where the old side's history begins: a commit hands the lines of a file
+//! to its parents, all of them to the first parent that has the same content, else to each parent in turn those that a
+//! comparison with its version leaves unchanged; what no parent takes is the commit's own. A parent without the file may
+//! have it under another name.
+//!
+//! Not libgit2's blame: it stops at the old commit itself and nowhere else (`blame_git.c`, `oldest_commit`), so it goes on into
+//! the old side's history on a branch that left it earlier; and it is reported to be slow on long histories (libgit2#3027).
 
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 

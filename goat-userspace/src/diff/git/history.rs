@@ -49,8 +49,8 @@ impl History {
         self.by_id.get(&commit).copied()
     }
 
-    /// Every path that a commit changed. A path that none of them changed has its content from the old side: the commits' first parents
-    /// lead there, and no step changes it.
+    /// Every path that a commit changed. Any other has its content from the old side: the commits' first parents lead
+    /// there, and no step changes it.
     pub(super) fn touched(&self) -> BTreeSet<&[u8]> {
         let deltas = self.commits.iter().flat_map(|step| &step.deltas);
         deltas.filter(|delta| delta.new.is_some()).map(|delta| &*delta.path).collect()

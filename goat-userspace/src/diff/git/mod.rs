@@ -87,7 +87,8 @@ fn differing_lines(repository: &Repository, file: &Candidate, text: &[u8]) -> Re
     Ok(lines)
 }
 
-/// The `go.mod` files' texts by directory. A directory whose name is not UTF-8 is no module's: the go command refuses it.
+/// The `go.mod` files' texts by directory. Those in a directory whose name is not UTF-8 are passed over, as
+/// every Go file there is.
 fn go_mods(repository: &Repository, files: &[File]) -> Result<Vec<(String, String)>, Error> {
     let mut found = Vec::new();
     for (path, entry) in files.iter().filter(|(_, entry)| entry.kind == Kind::File) {

@@ -14,6 +14,9 @@ pub(super) const LARGEST_FILE: usize = 64 << 20;
 
 /// Opens the repository that holds `dir`, a worktree's and a bare one too.
 pub(super) fn open(dir: &Path) -> Result<Repository, Error> {
+    // git checks an object's hash when it is fetched, not each time that it is read. Without the check, the heads
+    // of 7 900 files were read in 0.22 s in place of 0.8 s.
+    git2::opts::strict_hash_verification(false);
     Repository::discover(dir).map_err(|error| {
         let dir = dir.to_owned();
         let reason = error.message().to_owned();

@@ -4,6 +4,7 @@
 //! where is decided by a node's kind and its parent's [`Role`]; parts that the grammar could not read give up their statements
 //! and closures as far as they have any.
 
+mod condition;
 mod kinds;
 mod names;
 mod new_calls;
@@ -365,6 +366,7 @@ impl<'t> Walk<'t> {
             .find(|child| child.kind() == "{" || kinds::of(*child) == Kind::Block)
             .map_or(span.end, |brace| behind_brace(self.span(brace)));
         self.statement(id).header = Span { start: span.start, end: brace.min(span.end) };
+        self.statement(id).condition = condition::of(node, self.text);
         Frame { statement: true, ..Frame::plain(Role::Control(id)) }
     }
 
@@ -379,8 +381,9 @@ impl<'t> Walk<'t> {
         let id = StatementId(index(self.file.statements.len()));
         let span = self.span(node);
         let (bodies, closures) = (Vec::new(), Vec::new());
-        let label = self.label.take();
-        self.file.statements.push(Statement { kind, block, span, header: span, bodies, closures, label });
+        let (label, condition) = (self.label.take(), None);
+        let statement = Statement { kind, block, span, header: span, bodies, closures, label, condition };
+        self.file.statements.push(statement);
         self.file.blocks[block.0 as usize].statements.push(id);
         self.statements.push(Some(id));
         id

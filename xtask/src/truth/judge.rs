@@ -1,0 +1,171 @@
+//! goat's answers held against the oracle's, point by point.
+
+use std::{collections::BTreeMap, path::Path};
+
+use super::{
+    goat::{Answer, Plan, Point},
+    oracle::Oracle,
+    place::{FirstLines, Sources},
+};
+
+/// What comes of a point.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Both say that it ran, or that it did not.
+    Agreed { ran: bool },
+    /// goat says that it ran; it did not.
+    FalselyCovered,
+    /// goat says that it did not run; it did.
+    Missed,
+    /// goat tells apart what the profile counts as one.
+    Finer,
+    /// goat says that it can't tell.
+    Unobservable { reason: String, ran: bool },
+    /// Not in question for this program.
+    Excluded,
+    /// The profile has no block for it.
+    NoBlock,
+    /// The oracle's runs disagree.
+    Unsteady,
+}
+
+/// A point with its verdict.
+pub(super) struct Judged<'a> {
+    pub(super) point: &'a Point,
+    pub(super) verdict: Verdict,
+    /// The oracle's first run.
+    pub(super) expected: u64,
+    /// goat's.
+    pub(super) counted: u64,
+}
+
+/// Judges every point of `plan`.
+pub(super) fn judge<'a>(
+    root: &Path,
+    sources: &Sources,
+    plan: &'a Plan,
+    answer: &Answer,
+    oracle: &Oracle,
+) -> Vec<Judged<'a>> {
+    let mut judged = Vec::with_capacity(plan.points.len());
+    let first = FirstLines::of(&plan.points);
+    let mut statement: Option<&Point> = None;
+    for point in &plan.points {
+        if point.kind != "part" {
+            statement = Some(point);
+        }
+        let counts: Option<Vec<u64>> = (oracle.runs.iter())
+            .map(|run| sources.block(root, &oracle.marks, &first, run, point).map(|block| block.count))
+            .collect();
+        let counted = answer.counts.get(&point.id).copied().unwrap_or(0);
+        let expected = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);
+        let verdict = match counts {
+            _ if point.is_excluded() => Verdict::Excluded,
+            None => Verdict::NoBlock,
+            Some(counts) if counts.iter().any(|c| (*c > 0) != (expected > 0)) => Verdict::Unsteady,
+            Some(_) if !point.observable => {
+                Verdict::Unobservable { reason: point.reason().to_owned(), ran: expected > 0 }
+            }
+            Some(_) => match (counted > 0, expected > 0) {
+                (true, false) => Verdict::FalselyCovered,
+                (false, true) if is_operand(sources, statement, point) => Verdict::Finer,
+                (false, true) => Verdict::Missed,
+                (_, ran) => Verdict::Agreed { ran },
+            },
+        };
+        judged.push(Judged { point, verdict, expected, counted });
+    }
+    judged
+}
+
+/// Whether `point` is part of a condition that may be decided before it is looked at.
+fn is_operand(sources: &Sources, statement: Option<&Point>, point: &Point) -> bool {
+    let Some(statement) = statement.filter(|s| point.kind == "part" && s.file == point.file) else { return false };
+    (statement.line..point.line).any(|line| {
+        let text = sources.line(&point.file, line);
+        text.contains("&&") || text.contains("||")
+    })
+}
+
+/// A program's verdicts in numbers.
+#[derive(Default, Clone)]
+pub(super) struct Figures {
+    pub(super) true_covered: usize,
+    pub(super) true_not_executed: usize,
+    pub(super) falsely_covered: usize,
+    pub(super) missed: usize,
+    pub(super) finer: usize,
+    pub(super) excluded: usize,
+    pub(super) no_block: usize,
+    pub(super) unsteady: usize,
+    /// By reason: points, and those of them that ran.
+    pub(super) unobservable: BTreeMap<String, (usize, usize)>,
+    pub(super) sites: usize,
+    pub(super) emulated: usize,
+    pub(super) not_armed: usize,
+}
+
+impl Figures {
+    pub(super) fn of(judged: &[Judged<'_>]) -> Self {
+        let mut figures = Self::default();
+        for one in judged {
+            match &one.verdict {
+                Verdict::Agreed { ran: true } => figures.true_covered += 1,
+                Verdict::Agreed { ran: false } => figures.true_not_executed += 1,
+                Verdict::FalselyCovered => figures.falsely_covered += 1,
+                Verdict::Missed => figures.missed += 1,
+                Verdict::Finer => figures.finer += 1,
+                Verdict::Excluded => figures.excluded += 1,
+                Verdict::NoBlock => figures.no_block += 1,
+                Verdict::Unsteady => figures.unsteady += 1,
+                Verdict::Unobservable { reason, ran } => {
+                    let of = figures.unobservable.entry(reason.clone()).or_default();
+                    of.0 += 1;
+                    of.1 += usize::from(*ran);
+                }
+            }
+        }
+        figures
+    }
+
+    /// Points on which goat and the oracle both have an answer.
+    pub(super) fn judged(&self) -> usize {
+        self.true_covered + self.true_not_executed + self.falsely_covered + self.missed + self.finer
+    }
+
+    /// Of the observable points that ran, the share that goat saw, in percent.
+    pub(super) fn recall(&self) -> f64 {
+        share(self.true_covered, self.true_covered + self.missed)
+    }
+
+    /// Points of linked functions that goat can't tell of, and their share of all those of linked functions, in percent.
+    pub(super) fn blind(&self) -> (usize, f64) {
+        let blind = self.unobservable.iter().filter(|(reason, _)| *reason != "not-linked").map(|(_, n)| n.0).sum();
+        (blind, share(blind, blind + self.judged() + self.unsteady + self.no_block))
+    }
+
+    /// Adds another program's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.true_covered += other.true_covered;
+        self.true_not_executed += other.true_not_executed;
+        self.falsely_covered += other.falsely_covered;
+        self.missed += other.missed;
+        self.finer += other.finer;
+        self.excluded += other.excluded;
+        self.no_block += other.no_block;
+        self.unsteady += other.unsteady;
+        self.sites += other.sites;
+        self.emulated += other.emulated;
+        self.not_armed += other.not_armed;
+        for (reason, (points, ran)) in &other.unobservable {
+            let of = self.unobservable.entry(reason.clone()).or_default();
+            of.0 += points;
+            of.1 += ran;
+        }
+    }
+}
+
+/// In percent; 100 of nothing.
+pub(super) fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 100.0 } else { part as f64 * 100.0 / whole as f64 }
+}

@@ -1,0 +1,79 @@
+//! The Go toolchain and git, as the harness runs them: free of the user's settings, their failures with all that they wrote.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// The installed `go`, or the release that `GOAT_TRUTH_GO` names (`go1.25.5`), which the module proxy sends.
+pub(super) fn go() -> Command {
+    let mut go = Command::new("go");
+    let release = std::env::var("GOAT_TRUTH_GO").unwrap_or_else(|_| "local".to_owned());
+    go.env("GOTOOLCHAIN", release).env("GOWORK", "off").env_remove("GOFLAGS");
+    go
+}
+
+/// The toolchain's release: `go1.26.8`.
+pub(super) fn version() -> Result<String> {
+    Ok(output(go().args(["env", "GOVERSION"]))?.trim().to_owned())
+}
+
+/// GOROOT.
+pub(super) fn root() -> Result<PathBuf> {
+    Ok(PathBuf::from(output(go().args(["env", "GOROOT"]))?.trim()))
+}
+
+/// Runs `command` to its end and gives its standard output.
+pub(super) fn output(command: &mut Command) -> Result<String> {
+    let out = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
+    ensure!(
+        out.status.success(),
+        "{command:?}: {}\n{}{}",
+        out.status,
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8(out.stdout).with_context(|| format!("{command:?} wrote no UTF-8"))
+}
+
+/// Makes `dir`, with all that lies in it, a repository of one commit.
+pub(super) fn commit_all(dir: &Path) -> Result<()> {
+    for args in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "sources"]] {
+        let mut git = Command::new("git");
+        git.current_dir(dir).args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"]).args(args);
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+        for who in ["AUTHOR", "COMMITTER"] {
+            git.env(format!("GIT_{who}_NAME"), "truth").env(format!("GIT_{who}_EMAIL"), "truth@example.com");
+        }
+        // Inside a hook these would lead git to the repository of goat itself.
+        git.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+        output(&mut git)?;
+    }
+    Ok(())
+}
+
+/// Copies the files below `from`, for which `wanted` holds, to `to`.
+pub(super) fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            copy_tree(&path, &to.join(name), wanted)?;
+        } else if wanted(&path) {
+            copy_file(&path, &to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file, as one that can be written to.
+pub(super) fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    }
+    let text = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    fs::write(to, text).with_context(|| format!("cannot write {}", to.display()))
+}
