@@ -200,14 +200,15 @@ fn a_command_of_the_go_distribution_holds_what_it_imports_of_the_standard_librar
         .write("src/go/ast/ast.go", "package ast\nimport \"go/token\"\n");
     // Vendored packages don't count themselves; what they import does.
     repo.write("src/cmd/vendor/golang.org/x/tools/t.go", "package tools\nimport \"go/scanner\"\n");
-    repo.write("src/go/scanner/scanner.go", "package scanner\n");
+    repo.write("src/go/scanner/scanner.go", "package scanner\nimport \"C\"\n");
+    repo.write("src/runtime/cgo/handle.go", "package cgo\n");
     repo.write("src/go/token/token.go", "package token\n")
         .write("src/go/build/build.go", "package build\n")
         .commit("new");
     let components = repo.between("old", "new", Precision::Blame).unwrap().components;
     let found: Vec<_> =
         components.iter().map(|component| (component.name.as_str(), component.dirs.join(" "))).collect();
-    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/scanner src/go/token".to_owned();
+    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/scanner src/go/token src/runtime/cgo".to_owned();
     assert_eq!(found, [("src/cmd/gofmt", dirs)]);
 }
 

@@ -60,6 +60,8 @@ impl Packages {
         let mut ahead = vec![main.to_owned()];
         while let Some(dir) = ahead.pop() {
             for import in self.by_dir.get(&dir).into_iter().flat_map(|package| &package.imports) {
+                // A matter of the Go distribution's alone, where the package is in the tree.
+                let import = if import == "C" { "runtime/cgo" } else { import };
                 let imported = modules.dirs_of(import, &dir).find(|dir| self.by_dir.contains_key(dir));
                 ahead.extend(imported.filter(|dir| found.insert(dir.clone())));
             }
