@@ -117,7 +117,7 @@ pub(super) fn builds() -> Vec<Build> {
     for &toolchain in releases() {
         let other = Build { toolchain, ..HERE };
         builds.push(other);
-        if cache::every_release() {
+        if cache::in_full() {
             builds.extend([Build { cgo: true, args: EXTERNAL, ..other }, Build { arch: "arm64", ..other }]);
         }
     }
@@ -127,7 +127,7 @@ pub(super) fn builds() -> Vec<Build> {
 /// Releases beside the local one: the oldest that goat reads, whose tables are laid out in another way, and the first of the
 /// layout that is used today; or every one whose tables differ in something.
 pub(super) fn releases() -> &'static [&'static str] {
-    if cache::every_release() {
+    if cache::in_full() {
         &["go1.18.10", "go1.20.14", "go1.21.13", "go1.24.11", "go1.27.0"]
     } else {
         &["go1.18.10", "go1.20.14"]
