@@ -8,6 +8,7 @@ mod config;
 mod duration;
 mod init;
 mod inspect;
+mod left_out;
 mod listen;
 mod live;
 mod pipeline;

@@ -340,6 +340,12 @@ mod tests {
     }
 
     #[test]
+    fn not_executed_says_where_it_could_not_look() {
+        let page = page(&sample::plan_with_blind_copies(), DataType::Bool);
+        assert!(line(&page, 12).ends_with("not executed (4 of 5 copies can&#39;t be observed)"), "{}", line(&page, 12));
+    }
+
+    #[test]
     fn bool_does_not_claim_to_have_counted() {
         assert!(line(&page(&sample::plan(), DataType::Bool), 10).ends_with("ran, first 2026-11-21 09:37:24 UTC"));
     }

@@ -66,6 +66,7 @@ pub(super) struct Point<'a> {
     kind: &'a str,
     state: &'a str,
     reason: Option<&'a str>,
+    blind: usize,
     first_hit: Option<String>,
 }
 
@@ -133,6 +134,7 @@ impl<'a> From<&'a Item> for Point<'a> {
             kind: &item.kind,
             state: item.state.as_str(),
             reason: item.reason.as_deref(),
+            blind: item.blind,
             first_hit: item.first_hit.map(rfc3339),
         }
     }
@@ -181,7 +183,7 @@ mod tests {
         check(
             "/results/0/metrics/items/0",
             json!({"id": 1, "name": "TRACK_ID_1", "count": 12, "file": "cart.go", "line": 10, "endLine": 11,
-                "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null,
+                "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null, "blind": 0,
                 "firstHit": "2026-11-21T09:37:24.123Z"}),
         );
         check("/results/0/metrics/items/2/state", json!("unobservable"));
@@ -196,6 +198,17 @@ mod tests {
             text.starts_with(r#"{"name":"shop","version":"1.1.0","results":[{"id":1,"name":"cmd/shopd","metrics":{"#)
         );
         assert!(!text.ends_with('\n'));
+    }
+
+    #[test]
+    fn copies_that_no_site_observes_are_counted() {
+        let report = report::new(&sample::plan_with_blind_copies(), &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let text = render(&report, &report.select("cmd/shopd").unwrap(), Order::IdAscending);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let item = answer.pointer("/results/0/metrics/items/1").unwrap();
+        assert_eq!(item["blind"], json!(4));
+        assert_eq!(item["reason"], json!("4 of 5 copies can't be observed"));
+        assert_eq!(answer.pointer("/results/0/metrics/reasons"), Some(&json!({"excluded": 1, "speculated": 1})));
     }
 
     #[test]

@@ -67,6 +67,7 @@ struct Point {
     kind: String,
     state: String,
     reason: Option<String>,
+    blind: usize,
     first_hit: Option<String>,
 }
 
@@ -120,6 +121,7 @@ fn item(point: Point) -> Result<Item, Error> {
         kind: point.kind,
         state: state.ok_or_else(|| unknown("state", point.state))?,
         reason: point.reason,
+        blind: point.blind,
         first_hit: first_hit.transpose()?,
     })
 }

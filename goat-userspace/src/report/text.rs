@@ -163,6 +163,13 @@ ctl.go
     }
 
     #[test]
+    fn not_executed_says_where_it_could_not_look() {
+        let report = report::new(&sample::plan_with_blind_copies(), &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let text = render(&report, Style::PLAIN);
+        assert!(text.contains("\n  not executed  12     (*Cart).Add  4 of 5 copies can't be observed\n"), "{text}");
+    }
+
+    #[test]
     fn points_of_one_function_and_reason_share_a_row() {
         let expected = "\
 shop 1.1.0, cmd/shopd: 0%, 0 of 2 points covered, 2 not armed, 1 unobservable, 1 excluded

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::subject::Drive;
+use super::{service, subject::Drive};
 
 /// What a drive wrote, and its exit code.
 #[derive(PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub(super) fn bare(binary: &Path, drive: &Drive, prepare: &mut dyn FnMut(&mut Co
             let mut command = Command::new("sh");
             command.arg(path).env("BINARY", binary).current_dir(dir);
             command
+        }
+        Drive::Service { args, requests } => {
+            let port = service::free_port()?;
+            let mut command = Command::new(binary);
+            command.args(args.iter().map(|arg| if arg == "PORT" { port.to_string() } else { arg.clone() }));
+            prepare(&mut command);
+            return service::drive(command, port, requests);
         }
     };
     prepare(&mut command);

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     drive::{self, Heard},
-    subject::{Drive, Tree},
+    oracle::Oracle,
+    subject::{Drive, Program, Tree},
     toolchain,
 };
 use crate::repository;
@@ -91,6 +92,7 @@ pub(super) struct Summary {
 
 /// Plans for `binary`, at `granularity`, into `dir`.
 pub(super) fn plan(goat: &Path, tree: &Tree, binary: &Path, granularity: &str, dir: &Path) -> Result<Plan> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let path = dir.join(format!("{granularity}.goatplan"));
     let mut command = clean(goat);
     command.args(["plan", "--format", "json", "--old", &tree.old, "--new", &tree.new, "--granularity", granularity]);
@@ -112,9 +114,10 @@ fn clean(goat: &Path) -> Command {
     command
 }
 
-/// By id: how often the points ran, or whether.
+/// What goat says after drives.
 #[derive(Default)]
 pub(super) struct Answer {
+    /// By id, of the points that were observed: how often they ran, or whether.
     pub(super) counts: BTreeMap<u32, u64>,
     /// Points of which goat does not know, since no probe of theirs was in place.
     pub(super) not_armed: usize,
@@ -153,6 +156,7 @@ impl Answer {
         for item in items {
             match &*item.state {
                 "covered" => *answer.counts.entry(item.id).or_default() = item.count.max(1),
+                "not-executed" => *answer.counts.entry(item.id).or_default() += 0,
                 "not-armed" => answer.not_armed += 1,
                 _ => {}
             }
@@ -167,6 +171,23 @@ impl Answer {
         }
         self.not_armed = self.not_armed.max(other.not_armed);
     }
+}
+
+/// Every drive of a program, for its points' answers, and in how many of them it said something else than without probes.
+pub(super) fn drive_all(
+    goat: &Path,
+    plan: &Path,
+    binary: &Path,
+    program: &Program,
+    oracle: &Oracle<'_>,
+) -> Result<(Answer, usize)> {
+    let (mut answer, mut changed) = (Answer::default(), 0);
+    for (drive, bare) in program.drives.iter().zip(&oracle.heard) {
+        let (seen, heard) = observe(goat, plan, binary, drive, "bool")?;
+        answer.add(seen);
+        changed += usize::from(heard != *bare);
+    }
+    Ok((answer, changed))
 }
 
 /// Drives `binary` with the probes of `plan`.
@@ -188,7 +209,7 @@ pub(super) fn observe(
             observation(&mut run);
             drive::to_the_end(run.arg("--").arg(binary).args(args).current_dir(dir))?
         }
-        Drive::Script { .. } => {
+        Drive::Script { .. } | Drive::Service { .. } => {
             let mut attach = clean(goat);
             attach.args(["attach", "--listen", "127.0.0.1:0", "--exe"]).arg(binary);
             observation(&mut attach);

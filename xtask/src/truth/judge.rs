@@ -1,10 +1,10 @@
 //! goat's answers held against the oracle's, point by point.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use super::{
+    Case,
     goat::{Answer, Plan, Point},
-    oracle::Oracle,
     place::{FirstLines, Sources},
 };
 
@@ -40,13 +40,8 @@ pub(super) struct Judged<'a> {
 }
 
 /// Judges every point of `plan`.
-pub(super) fn judge<'a>(
-    root: &Path,
-    sources: &Sources,
-    plan: &'a Plan,
-    answer: &Answer,
-    oracle: &Oracle,
-) -> Vec<Judged<'a>> {
+pub(super) fn judge<'a>(case: &Case<'_>, plan: &'a Plan, answer: &Answer) -> Vec<Judged<'a>> {
+    let Case { tree, sources, oracle, .. } = case;
     let mut judged = Vec::with_capacity(plan.points.len());
     let first = FirstLines::of(&plan.points);
     let mut statement: Option<&Point> = None;
@@ -55,27 +50,56 @@ pub(super) fn judge<'a>(
             statement = Some(point);
         }
         let counts: Option<Vec<u64>> = (oracle.runs.iter())
-            .map(|run| sources.block(root, &oracle.marks, &first, run, point).map(|block| block.count))
+            .map(|run| sources.block(oracle.marks, &first, run, point).map(|block| block.count))
             .collect();
-        let counted = answer.counts.get(&point.id).copied().unwrap_or(0);
-        let expected = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);
+        let counted = answer.counts.get(&point.id).copied();
+        let block = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);
+        let remark = if tree.has_remarks { Remark::of(sources.line(&point.file, point.line)) } else { None };
+        let is_finer = remark.is_some() || is_operand(sources, statement, point);
+        let expected = if remark == Some(Remark::NotReached) { 0 } else { block };
         let verdict = match counts {
             _ if point.is_excluded() => Verdict::Excluded,
             None => Verdict::NoBlock,
-            Some(counts) if counts.iter().any(|c| (*c > 0) != (expected > 0)) => Verdict::Unsteady,
-            Some(_) if !point.observable => {
-                Verdict::Unobservable { reason: point.reason().to_owned(), ran: expected > 0 }
-            }
-            Some(_) => match (counted > 0, expected > 0) {
-                (true, false) => Verdict::FalselyCovered,
-                (false, true) if is_operand(sources, statement, point) => Verdict::Finer,
-                (false, true) => Verdict::Missed,
-                (_, ran) => Verdict::Agreed { ran },
+            Some(counts) if counts.iter().any(|c| (*c > 0) != (block > 0)) => Verdict::Unsteady,
+            Some(_) => match counted {
+                None => {
+                    // Of another mapping than goat's: nothing to probe.
+                    let reason = if point.observable { "no-row" } else { point.reason() };
+                    Verdict::Unobservable { reason: reason.to_owned(), ran: expected > 0 }
+                }
+                Some(0) if block > 0 => {
+                    if is_finer {
+                        Verdict::Finer
+                    } else {
+                        Verdict::Missed
+                    }
+                }
+                Some(1..) if expected == 0 => Verdict::FalselyCovered,
+                Some(_) => Verdict::Agreed { ran: expected > 0 },
             },
         };
-        judged.push(Judged { point, verdict, expected, counted });
+        judged.push(Judged { point, verdict, expected, counted: counted.unwrap_or(0) });
     }
     judged
+}
+
+/// What the corpus says of a line whose block does not tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remark {
+    /// The block is entered, but the line is not reached.
+    NotReached,
+    /// The language leaves open whether it is.
+    EitherWay,
+}
+
+impl Remark {
+    fn of(line: &str) -> Option<Self> {
+        match line.rsplit_once("// ")?.1 {
+            "not reached" => Some(Self::NotReached),
+            "either way" => Some(Self::EitherWay),
+            _ => None,
+        }
+    }
 }
 
 /// Whether `point` is part of a condition that may be decided before it is looked at.

@@ -1,6 +1,8 @@
 //! `cargo xtask truth`: is what goat says ran what ran? Programs are built as released and once more by `go build -cover`, both
 //! are driven with the same input, and goat's answer about each line is held against the counters of the block that it is in.
 
+mod baseline;
+mod counts;
 mod disassembly;
 mod drive;
 mod goat;
@@ -9,6 +11,7 @@ mod oracle;
 mod place;
 mod profile;
 mod report;
+mod service;
 mod statements;
 mod subject;
 mod subjects;
@@ -19,16 +22,21 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use crate::repository;
+use disassembly::Disassembly;
+use goat::Plan;
 use judge::{Figures, Verdict};
+use oracle::Oracle;
+use place::Sources;
+use profile::Homes;
 use report::{Disagreement, ProgramReport, SubjectReport};
-use subject::{Program, Tree};
+use subject::{Program, Subject, Tree, Variant};
 
 pub(crate) use statements::run_tool;
 
 /// What is to be judged, and how the result is shown.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to judge; all of them if none is named: corpus, gofmt
+    /// What to judge; all of them if none is named: corpus, gofmt, vet, compile, httpbin
     subjects: Vec<String>,
 
     /// Only these programs of the subjects: a trap of the corpus
@@ -39,9 +47,32 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 
-    /// Disagreements shown with their machine code, per program
+    /// A flag for `go build`, of the released program and of the one with counters: `--build-flag=-gcflags=all=-l`
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    build_flag: Vec<String>,
+
+    /// A variable in the environment of `go`: `--env GOAMD64=v3`, `--env GOTOOLCHAIN=go1.25.5`
+    #[arg(long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+
+    /// Judge an address-only mapping on the same inputs too
+    #[arg(long)]
+    baseline: bool,
+
+    /// Compare counts too, at func granularity
+    #[arg(long)]
+    counts: bool,
+
+    /// How many of the points that goat missed are shown with their machine code, per program
     #[arg(long, value_name = "N", default_value_t = 25)]
     details: usize,
+}
+
+impl Args {
+    fn environment(&self) -> Result<Vec<(String, String)>> {
+        let pair = |pair: &String| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.env.iter().map(|env| pair(env).with_context(|| format!("{env:?} is not NAME=VALUE"))).collect()
+    }
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         [] => subjects::NAMES.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
+    let variant = Variant { flags: args.build_flag.clone(), env: args.environment()? };
     let mut reports = Vec::new();
     for name in names {
         let dir = repository::root().join("target/tmp/truth").join(name);
@@ -65,12 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         let mut subject = subjects::make(name, &dir)?;
         subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
-        let mut report = SubjectReport { name: subject.name, about: subject.about, programs: Vec::new() };
-        for program in &subject.programs {
-            let work = dir.join("work").join(&program.name);
-            let judged = judge_program(args, &goat, &subject.tree, program, &work);
-            report.programs.push(judged.with_context(|| format!("{name}: {}", program.name))?);
-        }
+        let report = judge_subject(args, &goat, &variant, subject, &dir).with_context(|| format!("judging {name}"))?;
         if args.format == Format::Text {
             print!("{}", report::text(&report));
         }
@@ -79,46 +106,98 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.format == Format::Json {
         println!("{}", report::json(&reports)?);
     }
+    let failed: usize = reports.iter().map(|r| r.failed.len()).sum();
     let wrong: usize = reports.iter().map(|r| r.total().falsely_covered).sum();
+    ensure!(failed == 0, "{failed} programs could not be judged");
     ensure!(wrong == 0, "{wrong} lines that did not run were called covered");
     Ok(())
 }
 
-fn judge_program(args: &Args, goat: &Path, tree: &Tree, program: &Program, dir: &Path) -> Result<ProgramReport> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let binary = dir.join(&program.name);
-    oracle::release(program, &binary)?;
-    let plan = goat::plan(goat, tree, &binary, "line", dir)?;
-    let oracle = oracle::ask(tree, program, &plan, dir)?;
+fn judge_subject(args: &Args, goat: &Path, variant: &Variant, subject: Subject, dir: &Path) -> Result<SubjectReport> {
+    let Subject { name, about, tree, programs } = subject;
+    let (released, instrumented) = (dir.join("released"), dir.join("instrumented"));
+    let mut report = SubjectReport { name, about, programs: Vec::new(), failed: Vec::new() };
+    // One program that fails is no reason to know nothing of the others.
+    let mut fail = |program: &Program, error: anyhow::Error| {
+        eprintln!("error: {}: {error:#}", program.name);
+        report.failed.push(program.name.clone());
+    };
 
-    let mut answer = goat::Answer::default();
-    let mut changed_output = 0;
-    for (drive, bare) in program.drives.iter().zip(&oracle.heard) {
-        let (seen, heard) = goat::observe(goat, &plan.path, &binary, drive, "bool")?;
-        answer.add(seen);
-        changed_output += usize::from(heard != *bare);
+    oracle::release(&programs, variant, &released)?;
+    let mut plans = Vec::new();
+    for program in &programs {
+        let work = dir.join("work").join(&program.name);
+        match goat::plan(goat, &tree, &released.join(&program.name), "line", &work) {
+            Ok(plan) => plans.push((program, plan, work)),
+            Err(error) => fail(program, error),
+        }
     }
+    let points = plans.iter().flat_map(|(_, plan, _)| &plan.points);
+    let sources = Sources::read(&tree.root, points.filter(|p| !p.is_excluded()))?;
+    let marks = oracle::marks(&sources, plans.iter().map(|(_, plan, _)| plan));
+    let Some(first) = programs.first() else { return Ok(report) };
+    let packages: Vec<&str> = programs.iter().flat_map(|p| &p.packages).map(String::as_str).collect();
+    let homes = Homes::find(variant, &first.dir, &tree.root, &packages)?;
+    oracle::instrument(&tree, &programs, variant, &homes, &marks, &instrumented)?;
 
-    let sources = place::Sources::read(&tree.root, plan.points.iter().filter(|p| !p.is_excluded()))?;
-    let judged = judge::judge(&tree.root, &sources, &plan, &answer, &oracle);
+    for (program, plan, work) in &plans {
+        let binary = instrumented.join(&program.name);
+        let judged = oracle::ask(program, &homes, &marks, &binary, work).and_then(|oracle| {
+            let case =
+                Case { goat, tree: &tree, program, binary: &released.join(&program.name), sources: &sources, oracle };
+            judge_program(args, &case, plan, work)
+        });
+        match judged {
+            Ok(judged) => report.programs.push(judged),
+            Err(error) => fail(program, error),
+        }
+    }
+    Ok(report)
+}
+
+/// A program, built and with what the oracle says of it.
+struct Case<'a> {
+    goat: &'a Path,
+    tree: &'a Tree,
+    program: &'a Program,
+    /// As released.
+    binary: &'a Path,
+    sources: &'a Sources,
+    oracle: Oracle<'a>,
+}
+
+fn judge_program(args: &Args, case: &Case<'_>, plan: &Plan, dir: &Path) -> Result<ProgramReport> {
+    let (answer, changed_output) = goat::drive_all(case.goat, &plan.path, case.binary, case.program, &case.oracle)?;
+    let judged = judge::judge(case, plan, &answer);
     let mut figures = Figures::of(&judged);
     (figures.sites, figures.emulated) = (plan.summary.sites, plan.summary.emulated);
     figures.not_armed = answer.not_armed;
 
-    let mut disassembly = disassembly::Disassembly::new(&binary);
+    let mut disassembly = Disassembly::new(case.binary);
     let mut details = args.details;
-    let mut report = ProgramReport::new(program.name.clone(), figures, changed_output);
+    let mut report = ProgramReport::new(case.program.name.clone(), figures, changed_output);
+    if args.baseline {
+        report.baseline = Some(baseline::figures(case, plan)?);
+    }
+    if args.counts {
+        report.counts = Some(counts::compare(case, dir)?);
+    }
     for one in &judged {
-        let wrong = matches!(one.verdict, Verdict::FalselyCovered | Verdict::Missed);
-        let code = if wrong && details > 0 {
-            details -= 1;
+        let shown = match one.verdict {
+            Verdict::FalselyCovered => true,
+            Verdict::Missed if details > 0 => {
+                details -= 1;
+                true
+            }
+            _ => false,
+        };
+        let mut code = String::new();
+        if shown {
             let mut names: Vec<String> = one.point.sites.iter().map(|s| s.function.clone()).collect();
             names.dedup();
-            disassembly.around(one.point, &names)?
-        } else {
-            String::new()
-        };
-        let source = sources.line(&one.point.file, one.point.line).trim().to_owned();
+            code = disassembly.around(one.point, &names)?;
+        }
+        let source = case.sources.line(&one.point.file, one.point.line).trim().to_owned();
         report.add(Disagreement::new(one, source, code));
     }
     Ok(report)

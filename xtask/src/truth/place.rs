@@ -28,15 +28,26 @@ impl<'a> FirstLines<'a> {
         Self(first)
     }
 
-    /// Whether the function begins on the point's line, as a closure among other things does.
-    fn begins_at(&self, point: &Point) -> bool {
-        self.0.get(&(&*point.file, &*point.function)) == Some(&point.line)
+    /// Where the point's function begins in `text`, its line, if it is a closure of one line among other things:
+    /// `sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })`. `before` is the line in front of it.
+    fn closure(&self, text: &str, before: &str, point: &Point) -> Option<usize> {
+        let is_first = self.0.get(&(&*point.file, &*point.function)) == Some(&point.line);
+        if !is_first
+            || !point.function.contains(".func")
+            || before.contains("func(") && before.trim_end().ends_with('{')
+        {
+            return None;
+        }
+        let closure = text.find("func(")?;
+        text[closure..].trim_end().find('}').map(|_| closure)
     }
 
     /// Whether something may be put in front of the statement that begins the point's line: it is the point's own.
-    pub(super) fn begins_line(&self, text: &str, point: &Point) -> bool {
+    pub(super) fn begins_line(&self, sources: &Sources, point: &Point) -> bool {
+        let text = sources.line(&point.file, point.line);
         let indent = (text.len() - text.trim_start().len()) as u32;
-        place(text, point, self.begins_at(point), 0) == Place::At(Position { line: point.line, column: indent + 1 })
+        place(text, point, self.closure(text, sources.line(&point.file, point.line - 1), point), 0)
+            == Place::At(Position { line: point.line, column: indent + 1 })
     }
 }
 
@@ -63,23 +74,29 @@ impl Sources {
         Ok(Self { texts })
     }
 
+    /// Every line of a file.
+    pub(super) fn lines(&self, file: &str) -> &[String] {
+        self.texts.get(file).map_or(&[], Vec::as_slice)
+    }
+
     /// A line, without its break; empty where there is none.
     pub(super) fn line(&self, file: &str, line: u32) -> &str {
-        let lines = self.texts.get(file);
-        lines.and_then(|lines| lines.get(line.checked_sub(1)? as usize)).map_or("", String::as_str)
+        let index = line.checked_sub(1).map(|i| i as usize);
+        index.and_then(|i| self.lines(file).get(i)).map_or("", String::as_str)
     }
 
     /// The block that decides on `point` in `profile`.
     pub(super) fn block<'p>(
         &self,
-        root: &Path,
         marks: &Marks,
         first: &FirstLines<'_>,
         profile: &'p Profile,
         point: &Point,
     ) -> Option<&'p Block> {
-        let shift = marks.shift(&root.join(&point.file), point.line);
-        match place(self.line(&point.file, point.line), point, first.begins_at(point), shift) {
+        let shift = marks.shift(&point.file, point.line);
+        let text = self.line(&point.file, point.line);
+        let closure = first.closure(text, self.line(&point.file, point.line - 1), point);
+        match place(text, point, closure, shift) {
             Place::At(position) => profile.at(&point.file, position),
             Place::Behind(position) => {
                 let block = profile.from(&point.file, position)?;
@@ -89,17 +106,19 @@ impl Sources {
     }
 }
 
-fn place(text: &str, point: &Point, begins_here: bool, shift: u32) -> Place {
+fn place(text: &str, point: &Point, closure: Option<usize>, shift: u32) -> Place {
     let begins = |offset: usize| Position { line: point.line, column: offset as u32 + 1 + shift };
     let indent = text.len() - text.trim_start().len();
     let own = &text[indent..];
     // A whole function's count is that of its first block.
-    let is_list = own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ");
-    if is_list || point.kind == "function" {
+    if point.kind == "function" {
+        let closure = text.find("func(").filter(|_| point.function.contains(".func"));
+        return Place::Behind(begins(closure.unwrap_or(indent)));
+    }
+    if own == "case" || own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
         return Place::Behind(begins(indent));
     }
-    // A closure's body among other things: `sort.Slice(s, func(i, j int) bool { return s[i] < s[j] })`.
-    if begins_here && let Some(closure) = text.find("func(") {
+    if let Some(closure) = closure {
         return Place::Behind(begins(closure));
     }
     // `} else if c {`, `}); err != nil {`: what closes is not what begins.
@@ -144,8 +163,9 @@ mod tests {
             ("\tcase 1:", "statement", 0, behind(2)),
             ("func F() int { return 1 }", "statement", 0, behind(1)),
             ("\tif x { y() }", "branch", 0, at(8)),
+            ("func F() {", "function", 0, behind(1)),
         ] {
-            assert_eq!(place(text, &point(kind), false, shift), expected, "{text}");
+            assert_eq!(place(text, &point(kind), None, shift), expected, "{text}");
         }
     }
 }

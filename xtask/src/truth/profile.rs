@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use super::toolchain;
+use super::{subject::Variant, toolchain};
 
 /// A place in a source file, both counted from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -98,8 +98,8 @@ pub(super) struct Homes {
 
 impl Homes {
     /// Asks `go list` in `dir` where `packages` lie below `root`.
-    pub(super) fn find(dir: &Path, root: &Path, packages: &[String]) -> Result<Self> {
-        let mut go = toolchain::go();
+    pub(super) fn find(variant: &Variant, dir: &Path, root: &Path, packages: &[&str]) -> Result<Self> {
+        let mut go = variant.go();
         go.current_dir(dir).args(["list", "-e", "-f", "{{.ImportPath}}\t{{.Dir}}"]).args(packages);
         Self::parse(&toolchain::output(&mut go)?, root)
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{
+    counts::Counts,
     goat::Site,
     judge::{Figures, Judged, Verdict},
 };
@@ -18,17 +19,24 @@ pub(super) struct SubjectReport {
     pub(super) name: String,
     pub(super) about: String,
     pub(super) programs: Vec<ProgramReport>,
+    /// Programs that could not be judged.
+    pub(super) failed: Vec<String>,
 }
 
 /// A program, judged.
 pub(super) struct ProgramReport {
     pub(super) name: String,
     pub(super) figures: Figures,
+    /// Of an address-only mapping on the same inputs.
+    pub(super) baseline: Option<Figures>,
+    pub(super) counts: Option<Counts>,
     /// Drives in which the probed program wrote something else, or ended otherwise.
     pub(super) changed_output: usize,
     pub(super) falsely_covered: Vec<Disagreement>,
     pub(super) missed: Vec<Disagreement>,
     pub(super) finer: Vec<Disagreement>,
+    /// Points that lie in no block of the profile.
+    pub(super) no_block: Vec<Disagreement>,
     /// By reason; those that ran come first.
     pub(super) unobservable: BTreeMap<String, Vec<Disagreement>>,
 }
@@ -71,10 +79,13 @@ impl ProgramReport {
         Self {
             name,
             figures,
+            baseline: None,
+            counts: None,
             changed_output,
             falsely_covered: Vec::new(),
             missed: Vec::new(),
             finer: Vec::new(),
+            no_block: Vec::new(),
             unobservable: BTreeMap::new(),
         }
     }
@@ -86,7 +97,8 @@ impl ProgramReport {
             Verdict::Missed => self.missed.push(one),
             Verdict::Finer => self.finer.push(one),
             Verdict::Unobservable { reason, .. } => self.unobservable.entry(reason.clone()).or_default().push(one),
-            Verdict::Agreed { .. } | Verdict::Excluded | Verdict::NoBlock | Verdict::Unsteady => {}
+            Verdict::NoBlock => self.no_block.push(one),
+            Verdict::Agreed { .. } | Verdict::Excluded | Verdict::Unsteady => {}
         }
     }
 }
@@ -97,6 +109,24 @@ impl SubjectReport {
         let mut total = Figures::default();
         for program in &self.programs {
             total.add(&program.figures);
+        }
+        total
+    }
+
+    /// That of the address-only mapping, if there is one.
+    pub(super) fn baseline(&self) -> Option<Figures> {
+        let mut total = None;
+        for baseline in self.programs.iter().filter_map(|p| p.baseline.as_ref()) {
+            total.get_or_insert_with(Figures::default).add(baseline);
+        }
+        total
+    }
+
+    /// All programs' counts.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let mut total = None;
+        for counts in self.programs.iter().filter_map(|p| p.counts.as_ref()) {
+            total.get_or_insert_with(Counts::default).add(counts);
         }
         total
     }
@@ -125,7 +155,9 @@ pub(super) fn text(report: &SubjectReport) -> String {
         }
     }
     for program in &report.programs {
-        for (reason, list) in program.unobservable.iter().filter(|(reason, _)| *reason != "not-linked") {
+        for (reason, list) in &program.unobservable {
+            // Functions that are not in the binary are of interest only where they ran.
+            let list: Vec<_> = list.iter().filter(|one| reason != "not-linked" || one.expected > 0).collect();
             for one in list.iter().take(EXAMPLES) {
                 let _ = writeln!(
                     text,
@@ -138,6 +170,15 @@ pub(super) fn text(report: &SubjectReport) -> String {
             }
         }
     }
+    for program in &report.programs {
+        for one in program.no_block.iter().take(EXAMPLES) {
+            let _ = writeln!(
+                text,
+                "no block {} {}:{} {} {} (goat {}): {}",
+                program.name, one.file, one.line, one.function, one.kind, one.counted, one.source
+            );
+        }
+    }
     if report.programs.len() > 1 {
         for program in &report.programs {
             text += &figures(&program.name, &program.figures, program.changed_output);
@@ -145,6 +186,20 @@ pub(super) fn text(report: &SubjectReport) -> String {
     }
     let changed = report.programs.iter().map(|p| p.changed_output).sum();
     text += &figures(&format!("{}, all of it", report.name), &report.total(), changed);
+    if let Some(counts) = report.counts() {
+        let share = super::judge::share(counts.equal, counts.functions);
+        let _ = writeln!(
+            text,
+            "-- {}, calls: {} functions, equal {} ({share:.2} %), hot {}, unsteady {}",
+            report.name, counts.functions, counts.equal, counts.hot, counts.unsteady
+        );
+        for line in &counts.different {
+            let _ = writeln!(text, "   {line}");
+        }
+    }
+    if let Some(baseline) = report.baseline() {
+        text += &figures(&format!("{}, address-only mapping", report.name), &baseline, 0);
+    }
     text
 }
 

@@ -21,50 +21,48 @@ const MARK: &str = "{};";
 /// By file: the lines on which a statement of its own block begins.
 #[derive(Default)]
 pub(super) struct Marks {
-    files: BTreeMap<PathBuf, BTreeSet<u32>>,
+    /// By path from the sources' root.
+    files: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Marks {
     /// Marks the statement that begins `line` of `file`, if one can be put in front of it.
-    pub(super) fn add(&mut self, file: &Path, text: &str, line: u32) {
-        if can_mark(text, line) {
+    pub(super) fn add(&mut self, file: &str, text: &[String], line: u32) {
+        if can_mark(&text, line) {
             self.files.entry(file.to_owned()).or_default().insert(line);
         }
     }
 
     /// By how many columns what stands on `line` has moved.
-    pub(super) fn shift(&self, file: &Path, line: u32) -> u32 {
+    pub(super) fn shift(&self, file: &str, line: u32) -> u32 {
         let marked = self.files.get(file).is_some_and(|lines| lines.contains(&line));
         if marked { MARK.len() as u32 } else { 0 }
     }
 
-    /// Writes them where [`run_tool`] reads them, and gives `go build`'s flag.
-    pub(super) fn toolexec(&self, to: &Path) -> Result<String> {
-        fs::write(to, serde_json::to_vec(&self.files)?).with_context(|| format!("cannot write {}", to.display()))?;
+    /// Writes them where [`run_tool`] reads them, for sources below `root`, and gives `go build`'s flag.
+    pub(super) fn toolexec(&self, root: &Path, to: &Path) -> Result<String> {
+        let files: BTreeMap<PathBuf, _> = self.files.iter().map(|(file, lines)| (root.join(file), lines)).collect();
+        fs::write(to, serde_json::to_vec(&files)?).with_context(|| format!("cannot write {}", to.display()))?;
         let exe = env::current_exe().context("cannot find this program")?;
         Ok(format!("-toolexec='{}' cover-statements '{}'", exe.display(), to.display()))
     }
 }
 
 /// Whether `{};` may stand in front of what begins on `line`.
-fn can_mark(text: &str, line: u32) -> bool {
-    let mut lines = text.lines();
-    let Some(own) = lines.by_ref().nth(line as usize - 1).map(str::trim_start) else { return false };
+fn can_mark(text: &[String], line: u32) -> bool {
+    let index = line as usize - 1;
+    let Some(own) = text.get(index).map(|own| own.trim_start()) else { return false };
     let is_statement = own.starts_with(|c: char| c.is_alphabetic() || "_*(<[&".contains(c));
     let word: String = own.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    // These do not begin a statement of their own, or are followed by their label's statement.
-    if !is_statement || matches!(&*word, "case" | "default" | "func" | "else" | "var" | "const" | "type") {
+    if !is_statement || matches!(&*word, "case" | "default" | "func" | "else") {
         return false;
     }
-    let before = text.lines().take(line as usize - 1).map(|l| l.split("//").next().unwrap_or(l).trim());
-    let before = before.filter(|l| !l.is_empty()).last().unwrap_or("");
-    // Part of something that began further up, whatever it is.
-    if before.ends_with([',', '(', '[', '.', '=', '+', '|', '&']) {
-        return false;
-    }
-    let labelled = before.strip_suffix(':').is_some_and(|l| l.chars().all(|c| c.is_alphanumeric() || c == '_'))
-        && before != "default:";
-    !labelled
+    let code = |line: &String| line.split("//").next().unwrap_or("").trim().to_owned();
+    let before = text[..index].iter().rev().map(code).find(|line| !line.is_empty()).unwrap_or_default();
+    // Part of something that began further up, whatever it is; or a label's statement, which it would lose.
+    let label = before.strip_suffix(':').filter(|word| *word != "default");
+    !before.ends_with([',', '(', '[', '.', '=', '+', '|', '&'])
+        && !label.is_some_and(|word| word.chars().all(|c| c.is_alphanumeric() || c == '_'))
 }
 
 /// `go build`'s tools, run in its stead: `tool` with `args`, sources for `cover` marked as `marks` says.
@@ -123,10 +121,11 @@ mod tests {
     #[test]
     fn statements_can_be_marked_and_what_continues_one_can_not() {
         let text = "\tx := 1\n\tcase 3:\n\t\ty()\n\t} else if z {\nouter:\n\tfor {\n\tdefault:\n\t\treturn\n\t*p = 2\n";
+        let text: Vec<String> = text.lines().map(str::to_owned).collect();
         for (line, expected) in
             [(1, true), (2, false), (3, true), (4, false), (5, true), (6, false), (7, false), (8, true), (9, true)]
         {
-            assert_eq!(can_mark(text, line), expected, "{line}");
+            assert_eq!(can_mark(&text, line), expected, "{line}");
         }
     }
 

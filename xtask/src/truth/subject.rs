@@ -1,6 +1,8 @@
 //! What the harness judges goat on: Go programs, the repository that holds their sources, and how each is driven.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
+
+use super::toolchain;
 
 /// Programs from one tree of sources.
 pub(super) struct Subject {
@@ -24,22 +26,40 @@ pub(super) struct Tree {
     pub(super) new: String,
     /// The directory that the programs are built from: its files have the repository's paths.
     pub(super) root: PathBuf,
+    /// Whether lines end in `// not reached` or `// either way` where a profile's block does not tell.
+    pub(super) has_remarks: bool,
 }
 
 /// A main package.
 pub(super) struct Program {
-    /// What reports call it.
+    /// What `go build` calls the file that it makes of it.
     pub(super) name: String,
-    /// What `go build` calls it, in `dir`.
+    /// What `go build` calls the package, in `dir`.
     pub(super) package: String,
     /// Where `go build` is run.
     pub(super) dir: PathBuf,
-    /// Flags for both builds: `-gcflags=all=-l`.
-    pub(super) flags: Vec<String>,
     /// What is judged, as `go list` has it.
     pub(super) packages: Vec<String>,
     /// Run one after the other.
     pub(super) drives: Vec<Drive>,
+}
+
+/// How both builds differ from those of the installed Go release with its own defaults.
+#[derive(Clone, Default)]
+pub(super) struct Variant {
+    /// Flags for `go build`: `-gcflags=all=-l`.
+    pub(super) flags: Vec<String>,
+    /// Environment of `go`: `GOAMD64=v3`, `GOTOOLCHAIN=go1.25.5`.
+    pub(super) env: Vec<(String, String)>,
+}
+
+impl Variant {
+    /// `go`, in the variant's environment.
+    pub(super) fn go(&self) -> Command {
+        let mut go = toolchain::go();
+        go.envs(self.env.iter().map(|(name, value)| (name, value)));
+        go
+    }
 }
 
 /// One way to run a program.
@@ -59,11 +79,11 @@ pub(super) enum Drive {
         /// Where it runs.
         dir: PathBuf,
     },
-}
-
-impl Drive {
-    /// The program without arguments.
-    pub(super) fn plain(dir: PathBuf) -> Self {
-        Self::Run { args: Vec::new(), dir }
-    }
+    /// A server: started, sent requests, ended by SIGTERM.
+    Service {
+        /// Its arguments; `PORT` stands for a free port.
+        args: Vec<String>,
+        /// One each: method, path, and `Header: value` and `body=...` between `|`.
+        requests: Vec<String>,
+    },
 }

@@ -8,11 +8,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// The installed `go`, or the release that `GOAT_TRUTH_GO` names (`go1.25.5`), which the module proxy sends.
+/// The installed `go`.
 pub(super) fn go() -> Command {
     let mut go = Command::new("go");
-    let release = std::env::var("GOAT_TRUTH_GO").unwrap_or_else(|_| "local".to_owned());
-    go.env("GOTOOLCHAIN", release).env("GOWORK", "off").env_remove("GOFLAGS");
+    go.env("GOTOOLCHAIN", "local").env("GOWORK", "off").env_remove("GOFLAGS");
     go
 }
 

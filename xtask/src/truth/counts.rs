@@ -1,0 +1,75 @@
+//! How often, not only whether: at func granularity goat's count of a function's calls is the count of its first block.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{
+    Case,
+    goat::{self, Answer, Point},
+    place::FirstLines,
+};
+
+/// A function that is entered more often says nothing new and takes long to count.
+const HOT: u64 = 10_000;
+
+/// Functions and their counts.
+#[derive(Default, Clone, Serialize)]
+pub(super) struct Counts {
+    /// Functions whose calls both count, and which are not hot.
+    pub(super) functions: usize,
+    /// Of these, those with the same count.
+    pub(super) equal: usize,
+    /// Functions that are entered more than [`HOT`] times.
+    pub(super) hot: usize,
+    /// Functions that the oracle's runs counted differently.
+    pub(super) unsteady: usize,
+    /// `file:line function: oracle 3, goat 2`.
+    pub(super) different: Vec<String>,
+}
+
+impl Counts {
+    /// Adds another program's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.functions += other.functions;
+        self.equal += other.equal;
+        self.hot += other.hot;
+        self.unsteady += other.unsteady;
+        self.different.extend_from_slice(&other.different);
+    }
+}
+
+/// Counts the program's calls and compares.
+pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
+    let Case { sources, oracle, .. } = case;
+    let plan = goat::plan(case.goat, case.tree, case.binary, "func", dir)?;
+    let mut answer = Answer::default();
+    for drive in &case.program.drives {
+        answer.add(goat::observe(case.goat, &plan.path, case.binary, drive, "count")?.0);
+    }
+    let first = FirstLines::of(&[]);
+    let mut counts = Counts::default();
+    for point in plan.points.iter().filter(|p| !p.is_excluded() && !sources.lines(&p.file).is_empty()) {
+        let Some(counted) = answer.counts.get(&point.id).copied() else { continue };
+        let block = |run| sources.block(oracle.marks, &first, run, point).map(|block| block.count);
+        let Some(expected) = oracle.runs.iter().map(block).collect::<Option<Vec<u64>>>() else { continue };
+        match expected[..] {
+            [count, ..] if expected.iter().any(|other| *other != count) => counts.unsteady += 1,
+            [count, ..] if count > HOT => counts.hot += 1,
+            [count, ..] => {
+                counts.functions += 1;
+                counts.equal += usize::from(count == counted);
+                if count != counted {
+                    counts.different.push(difference(point, count, counted));
+                }
+            }
+            [] => {}
+        }
+    }
+    Ok(counts)
+}
+
+fn difference(point: &Point, expected: u64, counted: u64) -> String {
+    format!("{}:{} {}: oracle {expected}, goat {counted}", point.file, point.line, point.function)
+}
