@@ -331,14 +331,19 @@ impl Reports {
         track.results.into_iter().find(|c| c.name == "cmd/shopd").map(|c| c.metrics).context("no cmd/shopd")
     }
 
-    /// Each line that can be observed, and whether all of it ran.
+    /// Each line that can be observed, and whether all of it ran. What ran in part, as far as can be observed, is left out.
     fn lines(&self) -> Result<BTreeMap<(String, u32), bool>> {
+        let shown = |item: &Item| if item.lines.is_empty() { vec![item.line] } else { item.lines.clone() };
         let mut lines = BTreeMap::new();
-        for item in self.shopd()?.items.iter().filter(|item| is_missing(item) || item.state == "covered") {
-            let shown = if item.lines.is_empty() { vec![item.line] } else { item.lines.clone() };
-            for line in shown {
+        let items = self.shopd()?.items;
+        for item in items.iter().filter(|item| is_missing(item) || item.state == "covered") {
+            for line in shown(item) {
                 *lines.entry((item.file.clone(), line)).or_insert(true) &= item.count > 0;
             }
+        }
+        for item in items.iter().filter(|item| item.state == "unobservable") {
+            let hidden = |key: &(String, u32), ran: bool| ran && key.0 == item.file && shown(item).contains(&key.1);
+            lines.retain(|key, ran| !hidden(key, *ran));
         }
         Ok(lines)
     }
