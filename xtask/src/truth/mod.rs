@@ -92,6 +92,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut reports = Vec::new();
     for name in names {
         let dir = repository::root().join("target/tmp/truth").join(name);
+        // The test and a person may ask at the same time.
+        fs::create_dir_all(dir.parent().context("the directory has a parent")?)?;
+        let lock = fs::File::create(dir.with_extension("lock"))?;
+        lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
         if dir.exists() {
             fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
         }

@@ -32,7 +32,7 @@ pub(super) fn release(programs: &[Program], variant: &Variant, dir: &Path) -> Re
     build(programs, variant, &[], dir)
 }
 
-/// Builds them with counters for each statement that `marks` names.
+/// Builds them with counters for each statement that `marks` names: atomic ones, since goroutines lose increments of others.
 pub(super) fn instrument(
     tree: &Tree,
     programs: &[Program],
@@ -44,7 +44,7 @@ pub(super) fn instrument(
     let packages: Vec<&str> = homes.packages().collect();
     let coverpkg = format!("-coverpkg={}", packages.join(","));
     let toolexec = marks.toolexec(&tree.root, &dir.with_extension("marks.json"))?;
-    build(programs, variant, &["-cover", "-covermode=count", &coverpkg, &toolexec], dir)
+    build(programs, variant, &["-cover", "-covermode=atomic", &coverpkg, &toolexec], dir)
 }
 
 /// All at once, which is faster; what does not build that way is built alone, and is missing if it can't be.
