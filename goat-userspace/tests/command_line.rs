@@ -148,6 +148,28 @@ fn tracking_without_a_binary_lists_the_points_and_changes_nothing() {
 }
 
 #[test]
+fn a_change_of_which_nothing_is_left_is_warned_of() {
+    let dir = repository();
+    fs::write(dir.path().join("goat.yaml"), "oldBranch: v1\nignores: ['*.go']\n").unwrap();
+    // The plan needs a Go binary: any will do, as long as its commit is not asked for.
+    let built =
+        Command::new("go").args(["build", "-buildvcs=false", "-o", "small", "."]).current_dir(dir.path()).status();
+    assert!(built.unwrap().success());
+    for arguments in [&["track"][..], &["plan", "--binary", "small"], &["run", "--binary", "small", "--", "true"]] {
+        let output = goat(dir.path(), arguments).output().unwrap();
+        let said = stderr(&output);
+        assert!(
+            said.contains("warning: nothing to observe from v1 to HEAD: every changed Go file is left out"),
+            "{said}"
+        );
+        assert!(said.contains("1  ignores: *.go: take *.go out of `ignores` in goat.yaml"), "{said}");
+    }
+    fs::write(dir.path().join("goat.yaml"), "oldBranch: v1\n").unwrap();
+    let output = goat(dir.path(), &["track"]).output().unwrap();
+    assert!(!stderr(&output).contains("nothing to observe"), "{}", stderr(&output));
+}
+
+#[test]
 fn clean_keeps_what_is_not_goats() {
     let dir = repository();
     fs::write(dir.path().join("notes.goatplan"), "my own plans for the goat").unwrap();

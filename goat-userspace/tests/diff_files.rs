@@ -68,6 +68,16 @@ fn what_is_left_out_is_listed_with_its_rule() {
 }
 
 #[test]
+fn without_a_module_at_the_root_every_module_counts() {
+    let repo = Repo::new();
+    repo.write("api/go.mod", "module m/api\n").write("web/go.mod", "module m/web\n").commit("old");
+    repo.write("api/a.go", "package a\n").write("web/w.go", "package w\n").write("x.go", "package x\n").commit("new");
+    check(&repo, "", &Filter::default(), &["api/a.go", "web/w.go", "x.go"], &[]);
+    let others = [("web/w.go", "other module: web"), ("x.go", "other module: .")];
+    check(&repo, "api", &Filter::default(), &["api/a.go"], &others);
+}
+
+#[test]
 fn what_is_no_source_text_is_left_out_and_does_no_harm() {
     let repo = Repo::new();
     let inner = Repo::new();
@@ -179,6 +189,23 @@ fn nested_modules_are_components_when_all_modules_count() {
     let names: Vec<_> = changes.components.iter().map(|component| component.name.as_str()).collect();
     assert_eq!(names, ["cmd/shopctl", "cmd/shopd", "tools/gen"]);
     assert!(changes.files.iter().any(|file| file.path.as_str() == "tools/gen/main.go"));
+}
+
+#[test]
+fn a_command_of_the_go_distribution_holds_what_it_imports_of_the_standard_library() {
+    let repo = Repo::new();
+    repo.write("src/go.mod", "module std\n").write("src/cmd/go.mod", "module cmd\n").commit("old");
+    repo.write("src/cmd/gofmt/gofmt.go", "package main\n\nimport (\n\t\"cmd/internal/x\"\n\t\"go/ast\"\n)\n");
+    repo.write("src/cmd/internal/x/x.go", "package x\n")
+        .write("src/go/ast/ast.go", "package ast\nimport \"go/token\"\n");
+    repo.write("src/go/token/token.go", "package token\n")
+        .write("src/go/build/build.go", "package build\n")
+        .commit("new");
+    let components = repo.between("old", "new", Precision::Blame).unwrap().components;
+    let found: Vec<_> =
+        components.iter().map(|component| (component.name.as_str(), component.dirs.join(" "))).collect();
+    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/token".to_owned();
+    assert_eq!(found, [("src/cmd/gofmt", dirs)]);
 }
 
 #[test]

@@ -42,7 +42,6 @@ pub(super) struct Image {
     path: PathBuf,
     bytes: Vec<u8>,
     arch: Arch,
-    is_pie: bool,
     loads: Box<[Load]>,
     /// What a PIE's loader makes read-only after relocating it.
     read_only_after_start: Box<[AddrRange]>,
@@ -122,13 +121,12 @@ impl Image {
             elf::EM_AARCH64 => Arch::Aarch64,
             other => return Err(unsupported(format!("built for another processor (ELF machine {})", other.0))),
         };
-        let is_pie = match header.e_type(LE) {
-            elf::ET_EXEC => false,
-            elf::ET_DYN => true,
+        match header.e_type(LE) {
+            elf::ET_EXEC | elf::ET_DYN => {}
             elf::ET_REL => return Err(unsupported("an object file that is not linked yet".into())),
             elf::ET_CORE => return Err(unsupported("a core dump".into())),
             other => return Err(unsupported(format!("an ELF file of type {}", other.0))),
-        };
+        }
 
         let mut loads = Vec::new();
         let mut read_only_after_start = Vec::new();
@@ -164,7 +162,6 @@ impl Image {
         let mut image = Self {
             path: path.into(),
             arch,
-            is_pie,
             loads: loads.into(),
             read_only_after_start: read_only_after_start.into(),
             sections: sections.into(),
@@ -183,11 +180,6 @@ impl Image {
 
     pub(super) fn arch(&self) -> Arch {
         self.arch
-    }
-
-    /// Whether the file is position-independent: a process has it at some distance from the addresses stated in it.
-    pub(super) fn is_pie(&self) -> bool {
-        self.is_pie
     }
 
     /// Whether [`Image::section`] has something to read for `name`, broken or not.

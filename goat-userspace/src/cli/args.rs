@@ -1,10 +1,14 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
+mod report;
+
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::FromWord, listen};
+pub(super) use report::{ReportArgs, VerifyArgs};
+
 use crate::{DataType, track::Granularity};
 
 /// See which changed lines of a release have run in production
@@ -35,6 +39,8 @@ pub(super) enum Command {
     Attach(AttachArgs),
     Run(RunArgs),
     Track(TrackArgs),
+    Report(ReportArgs),
+    Verify(VerifyArgs),
     Inspect(InspectArgs),
     Clean(CleanArgs),
     Version(VersionArgs),
@@ -313,6 +319,12 @@ mod tests {
             "goat attach --exe /usr/bin/server --plan p --report out.json --backend uprobe-multi",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
+            "goat report",
+            "goat report out.json --format lcov -o out.info --component cmd/a,1",
+            "goat report --report out.json --plan p --format cover-profile",
+            "goat report --url 127.0.0.1:8080 --format html",
+            "goat verify --min-coverage 80 --timeout 10m --min-points 1 --max-unobservable 5% --allow-empty",
+            "goat verify --report out.json --max-unobservable 3 --component 1 --format json",
             "goat inspect ./server --function main.main",
             "goat clean -n",
             "goat version --format json",
@@ -335,6 +347,13 @@ mod tests {
             ("goat run --plan p --", "required"),
             ("goat plan --binary b --diff-precision 4", "invalid value"),
             ("goat plan --binary b --granularity lines", "use line, patch, scope or func"),
+            ("goat report --url x --report y", "cannot be used with"),
+            ("goat report x --report y", "cannot be used with"),
+            ("goat report --format pdf", "possible values: text, json"),
+            ("goat report --url https://x", "http alone"),
+            ("goat verify --min-coverage 101", "from 0 to 100"),
+            ("goat verify --max-unobservable x", "5%"),
+            ("goat verify --timeout soon", "is no time"),
             ("goat attach --pid 1 --data-type int", "use bool or count"),
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();

@@ -244,6 +244,7 @@ mod tests {
             kind: String::new(),
             state,
             reason: None,
+            blind: 0,
             first_hit: None,
         }
     }

@@ -3,21 +3,27 @@
 mod args;
 mod attach;
 mod clean;
+mod client;
 mod config;
+mod duration;
 mod init;
 mod inspect;
+mod left_out;
 mod listen;
 mod live;
 mod pipeline;
 mod plan;
 mod plan_source;
+mod report;
 mod report_file;
 mod revision;
 mod run;
 mod say;
 mod settings;
 mod track;
+mod verify;
 mod version;
+mod waiting;
 
 use std::{path::Path, process::ExitCode};
 
@@ -27,7 +33,7 @@ use tracing_subscriber::EnvFilter;
 use args::{Cli, Command};
 use config::{Loaded, Word};
 
-/// Runs the command line of this process. Status 0: done; 1: an error, printed; 2: not a command line of goat's.
+/// Runs the command line of this process. Status 0: done; 1: an error, printed; 2: not a command line of goat's. `run` and `verify` have their own.
 pub fn main() -> ExitCode {
     // Prints help, version and usage errors by itself, with status 0, 0 and 2.
     let cli = Cli::parse();
@@ -59,6 +65,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Attach(args) => attach::run(args, &loaded),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
+        Command::Report(args) => report::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Clean(args) => clean::run(args, &loaded),
         Command::Version(args) => version::run(args),
@@ -73,7 +81,7 @@ fn repository(command: &Command) -> Option<&Path> {
         Command::Attach(args) => Some(&args.source.change.repo),
         Command::Run(args) => Some(&args.source.change.repo),
         Command::Clean(args) => Some(&args.repo),
-        Command::Init(_) | Command::Inspect(_) | Command::Version(_) => None,
+        Command::Init(_) | Command::Inspect(_) | Command::Report(_) | Command::Verify(_) | Command::Version(_) => None,
     }
 }
 

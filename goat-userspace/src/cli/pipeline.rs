@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::{revision, settings::Settings};
+use super::{left_out, revision, settings::Settings};
 use crate::{
     binary,
     diff::{self, ChangeSet},
@@ -30,6 +30,7 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
     };
     let changes = diff::between(&settings.repo, &options)
         .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
+    left_out::warn(&changes);
     let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
     let points = track::select(&changes, &sources, settings.granularity);
     Ok(Change { changes, sources, points })

@@ -13,7 +13,8 @@ pub(super) fn write(path: &Path, report: &Report) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write the report {}", path.display()))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes `bytes` to `path`.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // A pipe or a terminal can't be replaced, only written to.
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return fs::write(path, bytes);

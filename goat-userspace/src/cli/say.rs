@@ -102,6 +102,11 @@ pub(super) fn stderr_style() -> Style {
     Style { color: io::stderr().is_terminal() && colour_is_welcome() }
 }
 
+/// Whether a person sees stderr as it is written.
+pub(super) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// no-color.org: NO_COLOR, set and not empty.
 fn colour_is_welcome() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())

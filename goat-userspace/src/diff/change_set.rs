@@ -58,3 +58,10 @@ pub struct Component {
     /// repository that it imports, directly or not, whatever the build tags; sorted.
     pub dirs: Vec<String>,
 }
+
+impl Component {
+    /// Whether the package in `dir` is one of its own.
+    pub fn holds(&self, dir: &str) -> bool {
+        self.dirs.binary_search_by(|own| own.as_str().cmp(dir)).is_ok()
+    }
+}

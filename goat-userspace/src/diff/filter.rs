@@ -19,7 +19,8 @@ pub struct Filter {
     /// `*` stays within a directory and `**` does not; one without `/` fits a file or directory at any depth: `*.pb.go`.
     pub ignores: Vec<String>,
     /// Whether only the module counts that the comparison is about: the innermost one around the directory that it was
-    /// started in, so the repository's root module as a rule. Otherwise every module of the repository counts.
+    /// started in, so the repository's root module as a rule. Otherwise, and where there is no module around that directory,
+    /// every module of the repository counts.
     pub skip_nested_modules: bool,
 }
 
@@ -54,7 +55,6 @@ impl<'a> Rules<'a> {
     /// The rule that leaves out the Go file `path`; `None` if it counts.
     pub(super) fn leave_out(&self, path: &RepoPath) -> Option<String> {
         let root = self.modules.root();
-        let module = self.modules.around(path.dir()).unwrap_or_default();
         if path.name().ends_with("_test.go") {
             return Some("test file".to_owned());
         }
@@ -64,7 +64,7 @@ impl<'a> Rules<'a> {
         if path.dir().split('/').any(|part| part == "testdata") {
             return Some("testdata".to_owned());
         }
-        if self.skip_nested_modules && module != root {
+        if let Some(module) = self.modules.other_around(path.dir()).filter(|_| self.skip_nested_modules) {
             return Some(format!("other module: {}", if module.is_empty() { "." } else { module }));
         }
         let ignore =

@@ -4,28 +4,37 @@ use std::collections::BTreeMap;
 
 use super::go_mod;
 
+/// The module of the Go distribution's src directory. Its commands are another: `cmd`, in src/cmd.
+const STANDARD_LIBRARY: &str = "std";
+
 /// Every directory that holds a `go.mod`, and the path that it declares.
 pub(super) struct Modules {
     /// By directory from the repository's root, empty for the root. `None` for a `go.mod` without a `module` directive: it
     /// still ends the module around it.
     by_dir: BTreeMap<String, Option<String>>,
-    /// The directory of the module that the comparison is about; empty also if there is none.
-    root: String,
+    /// The directory of the module that the comparison is about.
+    root: Option<String>,
 }
 
 impl Modules {
     /// The modules of a tree with the given `go.mod` texts by directory. The module that the comparison is about is the
-    /// innermost one around `start`, a directory of the repository.
+    /// innermost one around `start`, a directory of the repository; where there is none, it is about all of them.
     pub(super) fn new(go_mods: impl IntoIterator<Item = (String, String)>, start: &str) -> Self {
         let by_dir = go_mods.into_iter().map(|(dir, text)| (dir, go_mod::module_path(&text))).collect();
-        let mut modules = Self { by_dir, root: String::new() };
-        modules.root = modules.around(start).unwrap_or_default().to_owned();
+        let mut modules = Self { by_dir, root: None };
+        modules.root = modules.around(start).map(str::to_owned);
         modules
     }
 
-    /// The directory of the module that the comparison is about.
+    /// The directory of the module that the comparison is about; the repository's if it is about all of them.
     pub(super) fn root(&self) -> &str {
-        &self.root
+        self.root.as_deref().unwrap_or_default()
+    }
+
+    /// The directory of the module of `dir`, if it is not the one that the comparison is about.
+    pub(super) fn other_around<'a>(&self, dir: &'a str) -> Option<&'a str> {
+        let root = self.root.as_deref()?;
+        Some(self.around(dir).unwrap_or_default()).filter(|module| *module != root)
     }
 
     /// The directory of the module that `dir` belongs to; `None` if there is none.
@@ -41,13 +50,17 @@ impl Modules {
         })
     }
 
-    /// Where the packages of `import` would be, the most specific module's first.
+    /// Where the packages of `import` would be, the most specific module's first. The Go distribution's module `std` has no
+    /// prefix of its own: `go/ast` is its directory go/ast.
     pub(super) fn dirs_of<'a>(&'a self, import: &'a str) -> impl Iterator<Item = String> + 'a {
         let mut found: Vec<_> = self
             .by_dir
             .iter()
             .filter_map(|(dir, module)| {
                 let module = module.as_deref()?;
+                if module == STANDARD_LIBRARY {
+                    return Some((0, join(dir, import)));
+                }
                 let below = import.strip_prefix(module)?;
                 let below = if below.is_empty() { "" } else { below.strip_prefix('/')? };
                 Some((module.len(), join(dir, below)))
@@ -105,8 +118,19 @@ mod tests {
         check("tools", "tools");
         check("tools/gen/x", "tools");
         check("web/x", "web");
-        let none = Modules::new([("sub".to_owned(), "module m".to_owned())], "");
-        assert_eq!((none.around("x"), none.root()), (None, ""));
+    }
+
+    #[test]
+    fn without_a_module_around_the_start_all_are_siblings() {
+        let go_mods = ["a", "b", "b/inner"].map(|dir| (dir.to_owned(), format!("module m/{dir}")));
+        let check = |start: &str, root: &str, others: &[Option<&str>]| {
+            let modules = Modules::new(go_mods.clone(), start);
+            let found: Vec<_> = ["x", "a/x", "b/inner/x"].into_iter().map(|dir| modules.other_around(dir)).collect();
+            assert_eq!((modules.root(), &*found), (root, others), "{start}");
+        };
+        check("", "", &[None, None, None]);
+        check("x/y", "", &[None, None, None]);
+        check("a/x", "a", &[Some(""), None, Some("b/inner")]);
     }
 
     #[test]
@@ -120,5 +144,16 @@ mod tests {
         check("example.com/a/tools", &["tools", "tools"]);
         check("example.com/ab", &[]);
         check("fmt", &[]);
+    }
+
+    #[test]
+    fn the_standard_librarys_imports_have_no_prefix() {
+        let go_mods = [("src", "module std"), ("src/cmd", "module cmd")];
+        let modules = Modules::new(go_mods.map(|(dir, text)| (dir.to_owned(), text.to_owned())), "");
+        let check = |import: &str, expected: &[&str]| {
+            assert_eq!(modules.dirs_of(import).collect::<Vec<_>>(), expected, "{import}");
+        };
+        check("go/ast", &["src/go/ast"]);
+        check("cmd/gofmt", &["src/cmd/gofmt", "src/cmd/gofmt"]);
     }
 }

@@ -1,12 +1,17 @@
-//! The answer over HTTP: `/track`, `/metrics`, `/healthz`, `/readyz`, and a page for people.
+//! The answer over HTTP: `/track`, `/metrics`, `/report`, `/verify`, `/healthz`, `/readyz`, and a page for people.
 
 mod accept;
 mod error;
 mod health;
 mod metrics;
 mod page;
+mod problem;
+mod report;
+#[cfg(test)]
+mod sample;
 mod serve;
 mod track;
+mod verify;
 
 use std::sync::Arc;
 
@@ -47,6 +52,8 @@ pub fn router(source: Arc<dyn Source>, component: Option<String>) -> axum::Route
         .route("/", any(root))
         .route("/track", any(track::answer))
         .route("/metrics", any(metrics::answer))
+        .route("/report", any(report::answer))
+        .route("/verify", any(verify::answer))
         .route("/healthz", any(health::alive))
         .route("/readyz", any(health::ready))
         .fallback(not_found)

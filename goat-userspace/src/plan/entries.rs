@@ -68,7 +68,7 @@ pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<E
     let Some(Entry::Edges(into)) = entry(copy, body) else { return None };
     let header = Header::new(copy, owner);
     let ways = header.ways();
-    let other = |edge: &Edge, way: &Way| !into.contains(edge) && header.leaves(*edge, way);
+    let other = |edge: &Edge, way: &Way| !into.contains(edge) && way.label == Label::Outside;
     let edges: BTreeSet<Edge> = ways.iter().filter(|(edge, way)| other(edge, way)).map(|(edge, _)| *edge).collect();
     // Every way out of the header must be one or the other.
     let told = |(edge, way): (&Edge, &Way)| {
@@ -90,7 +90,7 @@ fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
         })
         .collect();
     let outside: Outside =
-        ways.iter().filter(|(edge, way)| header.leaves(**edge, way)).map(|(edge, way)| (*edge, *way)).collect();
+        ways.iter().filter(|(_, way)| way.label == Label::Outside).map(|(edge, way)| (*edge, *way)).collect();
     let statement = &copy.source.statements[owner.0 as usize];
     match statement.kind {
         StatementKind::If => {

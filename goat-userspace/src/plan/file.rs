@@ -239,6 +239,18 @@ mod tests {
         }
     }
 
+    /// A plan file that lies in the repository since its version was made: a change of any type in a plan makes it unreadable,
+    /// and then asks for a new version. With GOAT_WRITE_GOLDEN set, the file of a new version is made; one that is there never
+    /// changes.
+    #[test]
+    fn a_plan_of_this_version_stays_readable() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/version-{VERSION}.goatplan"));
+        if std::env::var_os("GOAT_WRITE_GOLDEN").is_some() && !path.exists() {
+            write(&path, &sample::plan_with_blind_copies()).unwrap();
+        }
+        assert_eq!(read(&path).expect("the layout has changed: raise VERSION"), sample::plan_with_blind_copies());
+    }
+
     #[test]
     fn each_fault_has_its_message() {
         let good = encode(&sample::plan()).unwrap();

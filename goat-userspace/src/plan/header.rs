@@ -43,7 +43,6 @@ pub(super) struct Header<'c, 'a, 'b> {
     pub(super) copy: &'c Copy<'a, 'b>,
     pub(super) bodies: Vec<BlockId>,
     pub(super) is_loop: bool,
-    is_if: bool,
     /// Lines on which the decision is made.
     lines: LineSet,
     /// By block: whether it ends in a branch of the header.
@@ -72,8 +71,7 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
             })
             .collect();
         let is_loop = matches!(statement.kind, StatementKind::For | StatementKind::Range);
-        let is_if = statement.kind == StatementKind::If;
-        Self { copy, bodies: statement.bodies.clone(), is_loop, is_if, lines, branches }
+        Self { copy, bodies: statement.bodies.clone(), is_loop, lines, branches }
     }
 
     /// The body that a line belongs to; lines that the header shares with a body tell nothing.
@@ -84,18 +82,6 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         let span = |b: &BlockId| self.copy.source.blocks[b.0 as usize].span.lines();
         // `} else if x {`: the brace of the first body has no code, what follows it has.
         self.bodies.iter().rposition(|b| span(b).contains(line))
-    }
-
-    /// Whether an edge leaves the statement. One that leads back to the header has been around a loop that the statement stands in,
-    /// unless it is one of the header's own: of a function inlined into a condition, of a type switch that looks into its cache.
-    pub(super) fn leaves(&self, edge: Edge, way: &Way) -> bool {
-        let compiled = self.copy.compiled;
-        let own_branch = || compiled.is_own(self.copy.node, compiled.cfg.blocks[edge.0].end - 1);
-        match way.label {
-            Label::Outside => true,
-            Label::Back => !self.is_loop && self.is_if && own_branch(),
-            _ => false,
-        }
     }
 
     /// Every edge out of the header's branches, and where it leads.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Condition, ProbeClass, ProbePlan, Site, Status, Summary};
+use super::{Condition, ProbeClass, ProbePlan, Site, Status, Summary, Unobservable};
 use crate::{binary::Identity, paths::RepoPath};
 
 #[derive(Serialize)]
@@ -35,6 +35,14 @@ struct Point<'a> {
     observable: bool,
     reason: Option<String>,
     sites: Vec<SiteOf<'a>>,
+    blind: Vec<Blind<'a>>,
+}
+
+#[derive(Serialize)]
+struct Blind<'a> {
+    function: &'a str,
+    inlined: bool,
+    reason: Unobservable,
 }
 
 #[derive(Serialize)]
@@ -111,6 +119,11 @@ fn view_of<'a>(plan: &'a ProbePlan, point: &'a super::Point) -> Option<Point<'a>
         observable: matches!(point.status, Status::Observed(_)),
         reason: point.status.reason(),
         sites,
+        blind: point
+            .blind
+            .iter()
+            .map(|copy| Blind { function: &copy.function, inlined: copy.inlined, reason: copy.reason })
+            .collect(),
     })
 }
 
@@ -119,6 +132,14 @@ mod tests {
     use serde_json::{Value, json as value};
 
     use crate::plan::sample;
+
+    #[test]
+    fn copies_that_no_site_observes_are_listed() {
+        let view: Value = serde_json::from_str(&super::json(&sample::plan_with_blind_copies())).unwrap();
+        let expected = value!({"function": "example.com/shop/main.home", "inlined": false, "reason": "optimised-out"});
+        assert_eq!(view.pointer("/points/1/blind/2"), Some(&expected));
+        assert_eq!(view.pointer("/summary/blind"), Some(&value!(4)));
+    }
 
     #[test]
     fn scripts_read_points_sites_and_reasons() {
@@ -135,7 +156,8 @@ mod tests {
                 {"address": "0x49a1c0", "offset": "0x9a1c0", "function": "example.com/shop/cart.(*Cart).Add",
                     "inlined": false, "class": "emulated", "condition": null},
                 {"address": "0x49a1d0", "offset": "0x9a1d0", "function": "example.com/shop/main.main",
-                    "inlined": true, "class": "emulated", "condition": null}]}),
+                    "inlined": true, "class": "emulated", "condition": null}],
+                "blind": []}),
         );
         check("/points/1/sites/0/condition", value!(4));
         check("/points/2/observable", value!(false));
@@ -145,6 +167,7 @@ mod tests {
         check("/noCode", value!([{"file": "cart.go", "lines": [13]}]));
         check("/warnings", value!(["the binary does not say which commit it was built from"]));
         check("/summary/observable", value!(2));
+        check("/summary/blind", value!(0));
         check("/summary/noCodeLines", value!(1));
     }
 }

@@ -1,5 +1,6 @@
 //! Track points and a binary in, the addresses to probe out; or, for a point, why it can't be observed.
 
+mod absent;
 mod check;
 mod compiled;
 mod copy;
@@ -7,6 +8,7 @@ mod decision;
 mod entries;
 mod error;
 mod file;
+mod finder;
 mod header;
 mod json;
 mod observability;

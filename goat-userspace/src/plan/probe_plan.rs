@@ -185,8 +185,10 @@ pub struct Summary {
     pub unobservable: usize,
     /// Points that are not in question for this binary.
     pub excluded: usize,
-    /// Compiled copies of points.
+    /// Compiled copies of points that are observed.
     pub instances: usize,
+    /// Copies of observed points that can't be observed themselves.
+    pub blind: usize,
     /// Addresses to probe.
     pub sites: usize,
     /// Of these, on instructions that the kernel emulates.
@@ -206,6 +208,7 @@ impl ProbePlan {
                 Status::Observed(instances) => {
                     sum.observable += 1;
                     sum.instances += instances.len();
+                    sum.blind += point.blind.len();
                 }
                 Status::Unobservable(_) => sum.unobservable += 1,
                 Status::Excluded(..) => sum.excluded += 1,

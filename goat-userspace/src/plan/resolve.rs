@@ -7,16 +7,15 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Error, Excluded, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
-    Unobservable, compiled::Compiled, copy::Copy, placement, sites,
+    AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
+    Unobservable, absent::Absent, compiled::Compiled, copy::Copy, finder::Finder, placement, sites,
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
-    binary::{Binary, FileId, Function},
+    binary::{Binary, FileId},
     diff::ChangeSet,
     lines::LineSet,
-    paths::RepoPath,
-    source::{BlockId, BlockKind, FunctionId, SourceFile, SourceIndex},
+    source::{BlockId, FunctionId, SourceIndex},
     track::{Granularity, PathMap, TrackPoint, TrackPoints},
 };
 
@@ -145,103 +144,6 @@ fn points_by_function(points: &TrackPoints) -> BTreeMap<(u32, FunctionId), Vec<&
     by_function
 }
 
-/// A copy of a source function, before it is decoded.
-struct Found {
-    source: u32,
-    function: FunctionId,
-    root: BlockId,
-    file: FileId,
-    node: Option<u32>,
-}
-
-/// Finds source functions by the file and line of their declaration, which the binary's tables keep for copies of every kind.
-struct Finder<'a> {
-    sources: &'a SourceIndex,
-    by_file: BTreeMap<FileId, u32>,
-    /// Source functions by file and line; several where closures share a line.
-    by_line: BTreeMap<(u32, u32), Vec<FunctionId>>,
-}
-
-impl<'a> Finder<'a> {
-    fn new(sources: &'a SourceIndex, compiled_file: &[Option<FileId>]) -> Self {
-        let by_file = compiled_file.iter().zip(0..).filter_map(|(id, source)| Some(((*id)?, source))).collect();
-        let mut by_line: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (file, source) in sources.files.iter().zip(0..) {
-            for (function, id) in file.functions.iter().zip(0..) {
-                by_line.entry((source, function.span.start.line)).or_default().push(FunctionId(id));
-            }
-        }
-        Self { sources, by_file, by_line }
-    }
-
-    /// The copies that `function` holds: itself, and what was inlined into it.
-    fn copies(&self, function: &Function) -> Vec<Found> {
-        let own = self.find(&function.name, function.file, function.start_line, None);
-        let inlined = function
-            .inlined
-            .iter()
-            .zip(0..)
-            .filter_map(|(call, node)| self.find(&call.name, call.file, call.start_line, Some(node)));
-        own.into_iter().chain(inlined).collect()
-    }
-
-    fn find(&self, name: &str, file: Option<FileId>, line: u32, node: Option<u32>) -> Option<Found> {
-        let file = file?;
-        let source = *self.by_file.get(&file)?;
-        let sources = &self.sources.files[source as usize];
-        let tail = name.rsplit('/').next().unwrap_or(name);
-        // Wrappers that the compiler writes around `go`, `defer` and method values hold none of the source's statements.
-        if tail.ends_with("-fm") || tail.contains("deferwrap") || tail.contains("gowrap") || tail.contains("·dwrap·")
-        {
-            return None;
-        }
-        if tail.contains("-range") {
-            let (function, root) = range_body(sources, line)?;
-            return Some(Found { source, function, root, file, node });
-        }
-        let function = if line == 0 {
-            self.by_name(sources, tail)?
-        } else {
-            let same_line = self.by_line.get(&(source, line))?;
-            *same_line.iter().find(|f| same_name(sources, **f, tail)).or_else(|| same_line.first())?
-        };
-        Some(Found { source, function, root: sources.functions[function.0 as usize].body, file, node })
-    }
-
-    fn by_name(&self, source: &SourceFile, tail: &str) -> Option<FunctionId> {
-        let ids = (0..u32::try_from(source.functions.len()).ok()?).map(FunctionId);
-        let mut same = ids.filter(|f| same_name(source, *f, tail));
-        same.next().filter(|_| same.next().is_none())
-    }
-}
-
-/// Whether the linker's `cart.(*Cart).Add` or `ship.Map[go.shape.int]` is the source's `(*Cart).Add`, `Map`.
-fn same_name(source: &SourceFile, function: FunctionId, tail: &str) -> bool {
-    let mut plain = String::with_capacity(tail.len());
-    let mut depth = 0;
-    for c in tail.chars() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth -= 1,
-            c if depth == 0 => plain.push(c),
-            _ => {}
-        }
-    }
-    let name = plain.split_once('.').map_or(&*plain, |(_, name)| name);
-    name == source.functions[function.0 as usize].name
-}
-
-/// The loop over a function on this line, whose body the compiler made a function of.
-fn range_body(source: &SourceFile, line: u32) -> Option<(FunctionId, BlockId)> {
-    let ids = (0..u32::try_from(source.blocks.len()).ok()?).map(BlockId);
-    let is_body = |id: &BlockId| {
-        let block = &source.blocks[id.0 as usize];
-        let owner = block.owner.map(|o| &source.statements[o.0 as usize]);
-        block.kind == BlockKind::Range && owner.is_some_and(|o| o.span.start.line == line)
-    };
-    ids.into_iter().find(is_body).map(|id| (source.blocks[id.0 as usize].function, id))
-}
-
 /// What one point's copies say.
 #[derive(Default)]
 struct Gathered {
@@ -284,7 +186,8 @@ impl Gathered {
         }
     }
 
-    fn finish(self) -> (Status, Vec<Blind>) {
+    fn finish(mut self) -> (Status, Vec<Blind>) {
+        self.blind.sort_by(|a, b| (&a.function, a.inlined, a.reason).cmp(&(&b.function, b.inlined, b.reason)));
         if self.instances.is_empty() {
             // The copies may differ in why; the reason that says most about the code comes first.
             let reason = self.blind.iter().map(|b| b.reason).max().unwrap_or(Unobservable::NotLinked);
@@ -327,112 +230,6 @@ impl Slots {
     }
 }
 
-/// Why a point's function is not in the binary.
-struct Absent<'a> {
-    inputs: &'a Inputs<'a>,
-    compiled_file: &'a [Option<FileId>],
-    /// The binary's own component.
-    component: Option<u32>,
-}
-
-impl<'a> Absent<'a> {
-    fn new(inputs: &'a Inputs<'a>, compiled_file: &'a [Option<FileId>]) -> Self {
-        let main = &inputs.binary.identity().path;
-        let component = inputs
-            .changes
-            .components
-            .iter()
-            .find(|c| import_path(&inputs.changes.modules, main_dir(c)).is_some_and(|path| path == *main));
-        Self { inputs, compiled_file, component: component.map(|c| c.id) }
-    }
-
-    fn why(&self, file: u32) -> Status {
-        let source = &self.inputs.sources.files[file as usize];
-        if self.compiled_file[file as usize].is_some() {
-            return Status::Unobservable(Unobservable::NotLinked);
-        }
-        let dir = source.path.dir();
-        let holds = |c: &&crate::diff::Component| c.dirs.iter().any(|d| d == dir);
-        let components = &self.inputs.changes.components;
-        let mine = components.iter().find(|c| Some(c.id) == self.component);
-        if mine.is_some_and(|c| holds(&c)) {
-            // The package is in, the file is not: a constraint keeps it out, or nothing in it has code.
-            return match constraint(source) {
-                Some(rule) => Status::Excluded(Excluded::Excluded, rule),
-                None => Status::Unobservable(Unobservable::NotLinked),
-            };
-        }
-        match components.iter().find(holds) {
-            Some(other) => Status::Excluded(Excluded::OtherComponent, format!("only {} holds it", other.name)),
-            None => Status::Excluded(Excluded::Excluded, "no command of the repository imports its package".to_owned()),
-        }
-    }
-}
-
-/// The rule that may keep a file out of a build: its constraint, or an operating system or architecture in its name.
-fn constraint(source: &SourceFile) -> Option<String> {
-    if let Some(rule) = &source.build_constraint {
-        return Some(rule.clone());
-    }
-    let stem = source.path.name().strip_suffix(".go")?;
-    let (_, last) = stem.rsplit_once('_')?;
-    KNOWN_PLATFORMS.contains(&last).then(|| format!("file name *_{last}.go"))
-}
-
-/// What `go help buildconstraint` calls GOOS and GOARCH values (internal/syslist).
-const KNOWN_PLATFORMS: &[&str] = &[
-    "386",
-    "aix",
-    "amd64",
-    "android",
-    "arm",
-    "arm64",
-    "darwin",
-    "dragonfly",
-    "freebsd",
-    "illumos",
-    "ios",
-    "js",
-    "linux",
-    "loong64",
-    "mips",
-    "mips64",
-    "mips64le",
-    "mipsle",
-    "netbsd",
-    "openbsd",
-    "plan9",
-    "ppc64",
-    "ppc64le",
-    "riscv64",
-    "s390x",
-    "solaris",
-    "wasip1",
-    "wasm",
-    "windows",
-];
-
-/// The repository directory of a component's main package.
-fn main_dir(component: &crate::diff::Component) -> &str {
-    // The name is relative to the module's root; of the directories the one that ends in it is the main package's.
-    let name = if component.name == "." { "" } else { &*component.name };
-    let ends = |dir: &&String| *dir == name || dir.ends_with(&format!("/{name}"));
-    component.dirs.iter().filter(ends).min_by_key(|d| d.len()).map_or(name, |d| d.as_str())
-}
-
-/// The import path of the package in a directory of the repository.
-fn import_path(modules: &BTreeMap<String, String>, dir: &str) -> Option<String> {
-    let parent = |module: &str| module.is_empty() || dir == module || dir.starts_with(&format!("{module}/"));
-    let (module_dir, module) = modules.iter().filter(|(d, _)| parent(d)).max_by_key(|(d, _)| d.len())?;
-    let rest = dir[module_dir.len()..].trim_start_matches('/');
-    // The Go distribution's own commands have import paths of their own: `cmd/gofmt` in module `cmd`, `go/ast` in module `std`.
-    Some(match (rest, module.as_str()) {
-        ("", module) => module.to_owned(),
-        (rest, "std") => rest.to_owned(),
-        (rest, module) => format!("{module}/{rest}"),
-    })
-}
-
 fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
     let chosen = |name: &str| match &inputs.main_entries {
         Some(entries) if !entries.iter().any(|e| e == "*") => entries
@@ -440,15 +237,12 @@ fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
             .any(|e| e.trim_start_matches("./").trim_end_matches('/') == name || (e.is_empty() && name == ".")),
         _ => true,
     };
-    let in_dirs = |component: &crate::diff::Component, point: &Point| {
-        let path: &RepoPath = &inputs.sources.files[point.file as usize].path;
-        component.dirs.iter().any(|d| d == path.dir())
-    };
+    let files = &inputs.sources.files;
     (inputs.changes.components.iter().filter(|c| chosen(&c.name)))
-        .map(|c| Component {
-            id: c.id,
-            name: c.name.clone(),
-            points: points.iter().filter(|p| in_dirs(c, p)).map(|p| p.id).collect(),
+        .map(|c| {
+            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir())).collect();
+            let points = points.iter().filter(|p| held[p.file as usize]).map(|p| p.id).collect();
+            Component { id: c.id, name: c.name.clone(), points }
         })
         .collect()
 }

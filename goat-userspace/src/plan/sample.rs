@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{
-    AppInfo, Component, Condition, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine,
+    AppInfo, Blind, Component, Condition, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine,
     Status, Unobservable,
 };
 use crate::{
@@ -86,6 +86,21 @@ pub(crate) fn plan() -> ProbePlan {
             .collect(),
         warnings: vec!["the binary does not say which commit it was built from".into()],
     }
+}
+
+/// [`plan`] with four copies of point 2 that can't be observed.
+pub(crate) fn plan_with_blind_copies() -> ProbePlan {
+    use Unobservable::{OptimisedOut, Speculated};
+    let blind =
+        |function: &str, inlined, reason| Blind { function: format!("example.com/shop/{function}"), inlined, reason };
+    let mut plan = plan();
+    plan.points[1].blind = vec![
+        blind("cart.Merge", true, Speculated),
+        blind("cart.Merge", true, Speculated),
+        blind("main.home", false, OptimisedOut),
+        blind("main.main", true, Speculated),
+    ];
+    plan
 }
 
 fn file(path: &str, changed: std::ops::RangeInclusive<u32>, no_code: &[u32], context: &[u32]) -> PlanFile {
@@ -191,8 +206,14 @@ fn any_point() -> impl Strategy<Value = Point> {
         Just(Status::Unobservable(Unobservable::NotLinked)),
         any::<String>().prop_map(|text| Status::Excluded(Excluded::Excluded, text)),
     ];
-    (any::<u32>(), 1u32..200, 1u32..200, any_lines(), any::<String>(), status).prop_map(
-        |(file, a, b, lines, function, status)| Point {
+    let blind = (any::<String>(), any::<bool>()).prop_map(|(function, inlined)| Blind {
+        function,
+        inlined,
+        reason: Unobservable::Speculated,
+    });
+    let blind = prop::collection::vec(blind, 0..3);
+    (any::<u32>(), 1u32..200, 1u32..200, any_lines(), any::<String>(), status, blind).prop_map(
+        |(file, a, b, lines, function, status, blind)| Point {
             id: 0,
             file,
             span: LineRange::new(a, b),
@@ -200,7 +221,7 @@ fn any_point() -> impl Strategy<Value = Point> {
             function,
             kind: "statement".into(),
             status,
-            blind: Vec::new(),
+            blind,
         },
     )
 }

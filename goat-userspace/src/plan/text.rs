@@ -1,8 +1,11 @@
 //! The plan for people: per changed line where it is observed, or why not. What `goat plan` prints.
 
-use std::fmt::Write;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
-use super::{PlanFile, Point, ProbePlan, Site, Status};
+use super::{Blind, PlanFile, Point, ProbePlan, Site, Status};
 use crate::{
     lines::LineSet,
     style::{Style, Tone, printable},
@@ -39,11 +42,11 @@ fn summary(plan: &ProbePlan, style: Style, out: &mut String) -> std::fmt::Result
         "{} points by {}: {} observable, {} unobservable, {} excluded",
         sum.points, plan.granularity, sum.observable, sum.unobservable, sum.excluded
     )?;
-    writeln!(
-        out,
-        "{} sites in {} copies, {} of them on emulated instructions",
-        sum.sites, sum.instances, sum.emulated
-    )?;
+    write!(out, "{} sites in {} copies, {} of them on emulated instructions", sum.sites, sum.instances, sum.emulated)?;
+    match sum.blind {
+        0 => writeln!(out)?,
+        blind => writeln!(out, "; {blind} more copies cannot be observed")?,
+    }
     for warning in &plan.warnings {
         writeln!(out, "{} {}", style.paint(Tone::Doubt, "warning:"), printable(warning))?;
     }
@@ -132,7 +135,33 @@ fn status(plan: &ProbePlan, point: &Point, width: usize, style: Style, out: &mut
             writeln!(out)?;
         }
     }
+    if !point.blind.is_empty() {
+        writeln!(out, "  {:width$}    {}", "", style.paint(Tone::Dim, &printable(&unobserved(&point.blind))))?;
+    }
     Ok(())
+}
+
+/// As many functions are named for a point.
+const MOST_FUNCTIONS: usize = 5;
+
+/// `+ 2 copies cannot be observed (speculated): f, g`. Without a hit elsewhere the point may still have run there.
+fn unobserved(copies: &[Blind]) -> String {
+    let reasons: BTreeSet<&str> = copies.iter().map(|copy| copy.reason.as_str()).collect();
+    let reasons: Vec<&str> = reasons.into_iter().collect();
+    let mut functions: BTreeMap<&str, usize> = BTreeMap::new();
+    for copy in copies {
+        *functions.entry(&copy.function).or_default() += 1;
+    }
+    let times = |(function, copies): (&&str, &usize)| match copies {
+        1 => (*function).to_owned(),
+        _ => format!("{function} ({copies})"),
+    };
+    let mut names: Vec<String> = functions.iter().take(MOST_FUNCTIONS).map(times).collect();
+    if let Some(more) = functions.len().checked_sub(MOST_FUNCTIONS).filter(|more| *more > 0) {
+        names.push(format!("{more} more functions"));
+    }
+    let noun = if copies.len() == 1 { "copy" } else { "copies" };
+    format!("+ {} {noun} cannot be observed ({}): {}", copies.len(), reasons.join(", "), names.join(", "))
 }
 
 #[cfg(test)]
@@ -163,6 +192,24 @@ ctl.go
   22  #6 statement old  other-component: no main package imports it
 ";
         assert_eq!(text(&sample::plan(), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn copies_without_a_site_are_named_in_one_line() {
+        let mut plan = sample::plan_with_blind_copies();
+        let check =
+            |plan: &ProbePlan, expected: &str| assert!(text(plan, Style::PLAIN).contains(expected), "{expected}");
+        check(&plan, "3 sites in 3 copies, 2 of them on emulated instructions; 4 more copies cannot be observed\n");
+        check(
+            &plan,
+            "cart.(*Cart).Add (if flags satisfy e)\n           + 4 copies cannot be observed (optimised-out, speculated): \
+             example.com/shop/cart.Merge (2), example.com/shop/main.home, example.com/shop/main.main\n",
+        );
+        plan.points[1].blind.truncate(1);
+        check(&plan, "           + 1 copy cannot be observed (speculated): example.com/shop/cart.Merge\n");
+        let copy = |n| Blind { function: format!("f{n}"), ..plan.points[1].blind[0].clone() };
+        plan.points[1].blind = (0..8).map(copy).collect();
+        check(&plan, "+ 8 copies cannot be observed (speculated): f0, f1, f2, f3, f4, 3 more functions\n");
     }
 
     #[test]

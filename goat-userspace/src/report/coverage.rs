@@ -76,8 +76,11 @@ pub struct Item {
     pub kind: String,
     /// What can be said of it.
     pub state: State,
-    /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`.
+    /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`. Of a
+    /// point that is not executed: why it may have run all the same.
     pub reason: Option<String>,
+    /// Its compiled copies in which no site can tell whether it ran.
+    pub blind: usize,
     /// When it ran first.
     pub first_hit: Option<SystemTime>,
 }
@@ -221,6 +224,7 @@ fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -
         kind: point.kind.clone(),
         state: State::Excluded,
         reason: point.status.reason(),
+        blind: point.blind.len(),
         first_hit: None,
     };
     match &point.status {
@@ -258,7 +262,13 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
     item.first_hit = sites().filter_map(|site| site.first_hit).min();
     (item.state, item.reason) = match hits {
         0 if not_armed == all => (State::NotArmed, some_not_armed),
-        0 => (State::NotExecuted, some_not_armed),
+        0 => {
+            // Where copies can't be observed, not executed is no more than: not executed where it can be seen.
+            let copies = instances.len() + item.blind;
+            let blind = (item.blind > 0).then(|| format!("{} of {copies} copies can't be observed", item.blind));
+            let reasons: Vec<String> = some_not_armed.into_iter().chain(blind).collect();
+            (State::NotExecuted, (!reasons.is_empty()).then(|| reasons.join("; ")))
+        }
         // What was hit was hit; only how often is too low.
         _ if data_type == DataType::Bool => (State::Covered, None),
         _ => (State::Covered, some_not_armed),
@@ -314,6 +324,28 @@ mod tests {
         check([UNARMED, UNARMED], Bool, State::NotArmed, 0, Some("not-armed: 2 of 2 sites"), None);
         check([UNARMED, hit(1, 1)], Count, State::Covered, 1, Some("not-armed: 1 of 2 sites"), Some(at(1)));
         check([UNARMED, hit(1, 1)], Bool, State::Covered, 1, None, Some(at(1)));
+    }
+
+    #[test]
+    fn copies_that_no_site_observes_weaken_not_executed_alone() {
+        // Point 2 has the site of slot 2 in one copy, and four copies without.
+        let check = |slot: SlotCount, data_type, state, reason: Option<&str>| {
+            let counts = Counts { taken: at(9), slots: vec![NEVER, NEVER, slot] };
+            let report = new(&sample::plan_with_blind_copies(), &counts, data_type);
+            let item = &report.components[1].items[1];
+            assert_eq!((item.blind, item.state, item.reason.as_deref()), (4, state, reason), "{slot:?} {data_type:?}");
+        };
+        use DataType::{Bool, Count};
+        check(NEVER, Bool, State::NotExecuted, Some("4 of 5 copies can't be observed"));
+        check(NEVER, Count, State::NotExecuted, Some("4 of 5 copies can't be observed"));
+        check(hit(1, 1), Bool, State::Covered, None);
+        check(hit(1, 1), Count, State::Covered, None);
+        check(UNARMED, Bool, State::NotArmed, Some("not-armed: 1 of 1 sites"));
+        let mut plan = sample::plan_with_blind_copies();
+        plan.points[0].blind = plan.points[1].blind.clone();
+        let report = new(&plan, &Counts { taken: at(9), slots: vec![UNARMED, NEVER, NEVER] }, Bool);
+        let reason = report.components[1].items[0].reason.as_deref();
+        assert_eq!(reason, Some("not-armed: 1 of 2 sites; 4 of 6 copies can't be observed"));
     }
 
     #[test]

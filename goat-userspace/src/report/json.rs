@@ -11,6 +11,7 @@ use md5::{Digest, Md5};
 use serde::Serialize;
 
 use super::{ComponentReport, Item, Order, Report, rfc3339};
+use crate::DataType;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +20,14 @@ struct Answer<'a> {
     version: &'a str,
     results: Vec<Component<'a>>,
     no_component: Vec<Point<'a>>,
+    schema_version: u32,
+    data_type: DataType,
+    taken: String,
+    component: Option<u32>,
 }
+
+/// Grows when a field changes its meaning or goes; a new field is no reason. The schema: docs/schema/report.schema.json.
+pub const SCHEMA_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Component<'a> {
@@ -43,9 +51,10 @@ struct Metrics<'a> {
     items: Vec<Point<'a>>,
 }
 
+/// A point's answer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Point<'a> {
+pub(super) struct Point<'a> {
     id: u32,
     name: String,
     count: u64,
@@ -57,6 +66,7 @@ struct Point<'a> {
     kind: &'a str,
     state: &'a str,
     reason: Option<&'a str>,
+    blind: usize,
     first_hit: Option<String>,
 }
 
@@ -67,6 +77,10 @@ pub fn render(report: &Report, components: &[&ComponentReport], order: Order) ->
         version: &report.version,
         results: components.iter().map(|component| view(component, order)).collect(),
         no_component: points(&report.no_component, order),
+        schema_version: SCHEMA_VERSION,
+        data_type: report.data_type,
+        taken: rfc3339(report.taken),
+        component: report.component,
     };
     serde_json::to_string(&answer).expect("the view has string keys only and fails at nothing")
 }
@@ -103,9 +117,12 @@ fn version(items: &[Item]) -> String {
 fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
     let mut sorted: Vec<&Item> = items.iter().collect();
     order.sort(&mut sorted);
-    sorted
-        .into_iter()
-        .map(|item| Point {
+    sorted.into_iter().map(Point::from).collect()
+}
+
+impl<'a> From<&'a Item> for Point<'a> {
+    fn from(item: &'a Item) -> Self {
+        Self {
             id: item.id,
             name: format!("TRACK_ID_{}", item.id),
             count: item.count,
@@ -117,9 +134,10 @@ fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
             kind: &item.kind,
             state: item.state.as_str(),
             reason: item.reason.as_deref(),
+            blind: item.blind,
             first_hit: item.first_hit.map(rfc3339),
-        })
-        .collect()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +148,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        DataType,
         counts::{Armed, Counts, SlotCount},
         plan::sample,
         report,
@@ -166,17 +183,32 @@ mod tests {
         check(
             "/results/0/metrics/items/0",
             json!({"id": 1, "name": "TRACK_ID_1", "count": 12, "file": "cart.go", "line": 10, "endLine": 11,
-                "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null,
+                "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null, "blind": 0,
                 "firstHit": "2026-11-21T09:37:24.123Z"}),
         );
         check("/results/0/metrics/items/2/state", json!("unobservable"));
         check("/results/0/metrics/items/2/reason", json!("speculated"));
         check("/results/0/metrics/items/2/firstHit", json!(null));
         check("/noComponent/0/id", json!(6));
+        check("/schemaVersion", json!(1));
+        check("/dataType", json!("count"));
+        check("/taken", json!("1970-01-01T00:00:00.000Z"));
+        check("/component", json!(1));
         assert!(
             text.starts_with(r#"{"name":"shop","version":"1.1.0","results":[{"id":1,"name":"cmd/shopd","metrics":{"#)
         );
         assert!(!text.ends_with('\n'));
+    }
+
+    #[test]
+    fn copies_that_no_site_observes_are_counted() {
+        let report = report::new(&sample::plan_with_blind_copies(), &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let text = render(&report, &report.select("cmd/shopd").unwrap(), Order::IdAscending);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let item = answer.pointer("/results/0/metrics/items/1").unwrap();
+        assert_eq!(item["blind"], json!(4));
+        assert_eq!(item["reason"], json!("4 of 5 copies can't be observed"));
+        assert_eq!(answer.pointer("/results/0/metrics/reasons"), Some(&json!({"excluded": 1, "speculated": 1})));
     }
 
     #[test]

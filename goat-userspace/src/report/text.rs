@@ -5,31 +5,36 @@ use std::{
     fmt::{Result, Write},
 };
 
-use super::{Item, Report, State, Totals};
+use super::{ComponentReport, Item, Report, State, Totals, points::explain};
 use crate::{
     lines::{LineRange, LineSet},
     paths::RepoPath,
-    plan::Unobservable,
     style::{Style, Tone, printable},
 };
 
-/// The binary's own component; every component if goat does not know which one the binary is.
+/// The binary's own component; every component if goat does not know which one the binary is. Then the points of none.
 pub fn render(report: &Report, style: Style) -> String {
-    let mut out = String::new();
     let own = report.component.and_then(|id| report.components.get(id as usize));
-    let components = own.map_or(&report.components[..], std::slice::from_ref);
-    for (place, component) in components.iter().enumerate() {
-        let title =
-            format!("{} {}, {}", printable(&report.name), printable(&report.version), printable(&component.name));
-        // Writing to a String fails at nothing.
-        let _ = write!(out, "{}", if place > 0 { "\n" } else { "" });
-        let _ = summary(&title, component.totals, style, &mut out);
-        let _ = files(&component.items, style, &mut out);
-    }
+    let components: Vec<_> = own.map_or(&report.components[..], std::slice::from_ref).iter().collect();
+    let mut out = self::components(report, &components, style);
     if !report.no_component.is_empty() {
+        // Writing to a String fails at nothing.
         let _ = write!(out, "{}", if components.is_empty() { "" } else { "\n" });
         let _ = summary("in no component", Totals::of(&report.no_component), style, &mut out);
         let _ = files(&report.no_component, style, &mut out);
+    }
+    out
+}
+
+/// These `components` of `report`.
+pub fn components(report: &Report, components: &[&ComponentReport], style: Style) -> String {
+    let mut out = String::new();
+    for (place, component) in components.iter().enumerate() {
+        let title =
+            format!("{} {}, {}", printable(&report.name), printable(&report.version), printable(&component.name));
+        let _ = write!(out, "{}", if place > 0 { "\n" } else { "" });
+        let _ = summary(&title, component.totals, style, &mut out);
+        let _ = files(&component.items, style, &mut out);
     }
     out
 }
@@ -45,7 +50,7 @@ fn summary(title: &str, totals: Totals, style: Style, out: &mut String) -> Resul
     }
     for state in [State::NotExecuted, State::NotArmed, State::Unobservable, State::Excluded] {
         if totals.in_state(state) > 0 {
-            write!(out, ", {}", style.paint(tone(state), &format!("{} {}", totals.in_state(state), words(state))))?;
+            write!(out, ", {}", style.paint(tone(state), &format!("{} {}", totals.in_state(state), state.words())))?;
         }
     }
     writeln!(out)
@@ -101,7 +106,7 @@ fn rows(items: &[Item]) -> Vec<Row<'_>> {
 fn table(rows: &[Row<'_>], style: Style, out: &mut String) -> Result {
     let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0).min(40);
     let cells: Vec<_> =
-        rows.iter().map(|row| (words(row.state), row.lines.to_string(), printable(row.function))).collect();
+        rows.iter().map(|row| (row.state.words(), row.lines.to_string(), printable(row.function))).collect();
     let state_width = width(&mut cells.iter().map(|(state, ..)| state.len()));
     let lines_width = width(&mut cells.iter().map(|(_, lines, _)| lines.len()));
     let function_width = width(&mut cells.iter().map(|(.., function)| function.chars().count()));
@@ -112,22 +117,6 @@ fn table(rows: &[Row<'_>], style: Style, out: &mut String) -> Result {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
-}
-
-/// The reason with its word explained, if there is nothing said behind it already.
-fn explain(reason: &str) -> String {
-    match Unobservable::from_word(reason) {
-        Some(known) => format!("{reason}: {}", known.explain()),
-        None => reason.into(),
-    }
-}
-
-fn words(state: State) -> &'static str {
-    match state {
-        State::NotExecuted => "not executed",
-        State::NotArmed => "not armed",
-        State::Covered | State::Unobservable | State::Excluded => state.as_str(),
-    }
 }
 
 fn tone(state: State) -> Tone {
@@ -171,6 +160,13 @@ ctl.go
   excluded  22    other-component: no main package imports it
 ";
         assert_eq!(render(&report::new(&sample::plan(), &counts, DataType::Bool), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn not_executed_says_where_it_could_not_look() {
+        let report = report::new(&sample::plan_with_blind_copies(), &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let text = render(&report, Style::PLAIN);
+        assert!(text.contains("\n  not executed  12     (*Cart).Add  4 of 5 copies can't be observed\n"), "{text}");
     }
 
     #[test]

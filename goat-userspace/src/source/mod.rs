@@ -1,10 +1,12 @@
 //! A Go file's text in, its functions, scopes and statements out.
 
+mod build_constraint;
 mod condition;
 mod directives;
 mod go;
 mod line_classes;
 
+pub use build_constraint::BuildContext;
 pub use condition::{Condition, Order};
 pub use go::parse;
 
@@ -46,6 +48,8 @@ pub struct SourceFile {
     pub syntax_errors: Vec<Span>,
     /// The `//go:build` expression or `// +build` lines, as written.
     pub build_constraint: Option<String>,
+    /// Whether it imports `"C"`, so that only a build with cgo has it.
+    pub cgo: bool,
     /// Whether a `//line` directive renames what the binary says of the lines behind it.
     pub line_directives: bool,
 }

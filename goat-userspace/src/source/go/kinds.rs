@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Comment,
     RawString,
     PackageClause,
+    /// One path of an import declaration.
+    Import,
     /// A function, method or closure.
     Function,
     /// `{ ... }` around statements.
@@ -49,6 +51,7 @@ fn named(id: u16) -> Kind {
         "comment" => Kind::Comment,
         "raw_string_literal" => Kind::RawString,
         "package_clause" => Kind::PackageClause,
+        "import_spec" => Kind::Import,
         "function_declaration" | "method_declaration" | "func_literal" => Kind::Function,
         "block" => Kind::Block,
         "statement_list" => Kind::StatementList,

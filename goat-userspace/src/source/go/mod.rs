@@ -100,6 +100,7 @@ impl<'t> Walk<'t> {
             punctuation: LineSet::new(),
             syntax_errors: Vec::new(),
             build_constraint: None,
+            cgo: false,
             line_directives: false,
         };
         Self {
@@ -126,12 +127,12 @@ impl<'t> Walk<'t> {
     fn run(&mut self, tree: &Tree) {
         let mut cursor = tree.walk();
         loop {
-            let frame = self.enter(&cursor);
-            if let Some(frame) = frame
-                && cursor.goto_first_child()
-            {
-                self.frames.push(frame);
-                continue;
+            if let Some(frame) = self.enter(&cursor) {
+                if cursor.goto_first_child() {
+                    self.frames.push(frame);
+                    continue;
+                }
+                self.leave(&frame);
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
@@ -169,6 +170,11 @@ impl<'t> Walk<'t> {
                     let header = self.text.get(..node.start_byte()).unwrap_or_default();
                     self.file.build_constraint = directives::build_constraint(header);
                 }
+                Some(Frame::plain(Role::Plain))
+            }
+            Kind::Import => {
+                let path = node.child_by_field_name("path").map(|path| names::slice(path, self.text));
+                self.file.cgo |= matches!(path, Some("\"C\"" | "`C`"));
                 Some(Frame::plain(Role::Plain))
             }
             Kind::Function => Some(self.function(node)),

@@ -267,6 +267,9 @@ fn files_by_what_stands_outside_functions() {
     assert_eq!((file.code.to_string().as_str(), file.punctuation.to_string().as_str()), ("6,8,10-12", ""));
     let file = parse_text("package p\n//go:build linux\nvar x int\n");
     assert_eq!((file.build_constraint, file.line_directives), (None, false));
+    let imports_c = |text: &str| parse_text(&format!("package p\n{text}\n")).cgo;
+    assert!(imports_c("import \"C\"") && imports_c("import (\n\t\"fmt\"\n\t_ `C`\n)"));
+    assert!(!imports_c("import \"c\"\nvar s = \"C\""));
 }
 
 #[test]
@@ -293,6 +296,15 @@ fn new_takes_any_expression_and_both_words_may_be_names() {
         ",
     );
     check("a := make(n - 1)\nb := make([]int, f(x))", "Define 2:1-2:17\nDefine 3:1-3:23");
+}
+
+#[test]
+fn text_that_is_no_token_ends_where_it_ends() {
+    for junk in ["\u{0}", "#", "'éé'", "x '"] {
+        let file = parse_text(&format!("package p\nfunc f() {{\n\tg(func() {{\n\t\t{junk}\n\t}}, func() {{}})\n}}\n"));
+        assert_eq!(file.statements[0].closures.len(), 2, "{junk:?}");
+        assert_invariants(&file);
+    }
 }
 
 #[test]

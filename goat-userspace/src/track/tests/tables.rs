@@ -242,11 +242,11 @@ fn cases() {
             ),
             (
                 Patch,
-                "branch into 3:2 {3} 3
+                "branch into 3:2 {3} 3-5
                 statement at 7:3 {6-8} 6-8
                 statement at 9:10 {9} 9
                 branch into 12:2 {12} 12
-                branch into 15:2 {15} 15
+                branch into 15:2 {15} 15-16
                 header at 19:2 {19} 19",
             ),
         ],

@@ -14,7 +14,7 @@
     subjects.set(id, [...(subjects.get(id) ?? []), element]);
   }
 
-  // Put in the words of page.rs.
+  // Put in the words of html.rs.
   function say(item) {
     let text = words(item.state);
     if (item.state === "covered") text = page.type === "bool" ? "ran" : `${item.count} ×`;
