@@ -27,6 +27,16 @@ pub(super) struct Oracle<'a> {
     pub(super) marks: &'a Marks,
 }
 
+/// Those of `programs` that have files in this build: a constraint may keep one out of an older release's.
+pub(super) fn in_the_build(programs: Vec<Program>, variant: &Variant) -> Result<Vec<Program>> {
+    let Some(first) = programs.first() else { return Ok(programs) };
+    let mut go = variant.go();
+    go.current_dir(&first.dir).args(["list", "-e", "-f", "{{len .GoFiles}}"]).args(programs.iter().map(|p| &p.package));
+    let files = toolchain::output(&mut go)?;
+    // One line each, in the order asked for.
+    Ok(programs.into_iter().zip(files.lines()).filter(|(_, files)| *files != "0").map(|(program, _)| program).collect())
+}
+
 /// Builds `programs` as released, into `dir`.
 pub(super) fn release(programs: &[Program], variant: &Variant, dir: &Path) -> Result<()> {
     build(programs, variant, &[], dir)
