@@ -74,6 +74,21 @@ pub struct Insn {
     pub may_fault: bool,
     /// What it does with the flags.
     pub flags: Flags,
+    /// Which of the runtime's functions it calls, where that decides on the control flow.
+    pub callee: Callee,
+}
+
+/// A function of Go's runtime, by what calling it means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Callee {
+    /// Any other function, or no call.
+    Other,
+    /// `runtime.deferreturn`: where the runtime goes on after a recovered panic.
+    DeferReturn,
+    /// `runtime.deferproc`: the branch behind it is only taken after a recovered panic.
+    DeferProc,
+    /// `runtime.gcWriteBarrier`: the branch in front of it is the collector's business.
+    WriteBarrier,
 }
 
 /// Where control goes from an instruction.
@@ -147,6 +162,9 @@ fn blocks(insns: Vec<Insn>, tables: &Tables) -> Cfg {
         if !matches!(insn.flow, Flow::Next | Flow::Call) {
             leaders[i + 1] = true;
         }
+        if insn.callee == Callee::DeferReturn {
+            leaders[i] = true;
+        }
         let (Flow::Jump(target) | Flow::Branch(target, _)) = insn.flow else { continue };
         if let Some(at) = index_of(target) {
             leaders[at] = true;
@@ -172,7 +190,11 @@ fn blocks(insns: Vec<Insn>, tables: &Tables) -> Cfg {
             // A jump out of the function is a tail call.
             Flow::Jump(target) => succs.extend(block_at(target)),
             Flow::Branch(target, _) => {
-                succs.extend(block_at(target));
+                // CALL deferproc; TESTL AX, AX; JNE: taken on recovery alone (Go 1.21).
+                let recovers = (first.max(end.saturating_sub(3))..end).any(|i| insns[i].callee == Callee::DeferProc);
+                if !recovers {
+                    succs.extend(block_at(target));
+                }
                 succs.extend(next);
             }
             Flow::Table => match tables.get(&(end - 1)) {
@@ -261,7 +283,14 @@ impl Cfg {
     /// Blocks that control reaches without having come from another one: the entry, and what the runtime jumps to (the way out
     /// of a function that recovered from a panic).
     pub fn roots(&self) -> Vec<BlockIndex> {
-        (0..self.blocks.len()).filter(|b| *b == 0 || self.blocks[*b].preds.is_empty()).collect()
+        let resumed = self.resumed();
+        (0..self.blocks.len()).filter(|b| *b == 0 || self.blocks[*b].preds.is_empty() || Some(*b) == resumed).collect()
+    }
+
+    /// Where the runtime goes on after a recovered panic: the function's first call of `runtime.deferreturn` (cmd/link,
+    /// `computeDeferReturn`).
+    pub fn resumed(&self) -> Option<BlockIndex> {
+        self.insns.iter().position(|i| i.callee == Callee::DeferReturn).map(|insn| self.block_of(insn))
     }
 
     /// Which blocks a call of the function can reach.

@@ -5,7 +5,7 @@ use iced_x86::{
 };
 
 use super::{
-    Comparison, Condition, Flags, Flow, Insn, Tables,
+    Callee, Comparison, Condition, Flags, Flow, Insn, Tables,
     faults::{Effects, Place},
     probe_class::{Encoding, Map, classify},
 };
@@ -38,6 +38,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
                 effect: false,
                 may_fault: true,
                 flags: Flags::Clobbered,
+                callee: Callee::Other,
             });
             continue;
         }
@@ -52,6 +53,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
             effect: flow == Flow::Call || writes_memory(&instruction),
             may_fault: may_fault(&instruction),
             flags: flags(&instruction),
+            callee: known_callee(&instruction, symbol),
         });
     }
     insns
@@ -75,6 +77,19 @@ fn flow<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Option<&'a s
         FlowControl::IndirectCall => Flow::Call,
         FlowControl::Interrupt | FlowControl::Exception => Flow::Trap,
         FlowControl::Next | FlowControl::XbeginXabortXend => Flow::Next,
+    }
+}
+
+fn known_callee<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Option<&'a str>) -> Callee {
+    if instruction.flow_control() != FlowControl::Call {
+        return Callee::Other;
+    }
+    let name = symbol(VirtAddr(instruction.near_branch_target())).unwrap_or_default();
+    match name.strip_prefix("runtime.") {
+        Some("deferreturn") => Callee::DeferReturn,
+        Some(name) if name.starts_with("deferproc") => Callee::DeferProc,
+        Some(name) if name.starts_with("gcWriteBarrier") => Callee::WriteBarrier,
+        _ => Callee::Other,
     }
 }
 

@@ -40,7 +40,11 @@ impl<'b> Compiled<'b> {
                 Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
             })
             .collect();
-        let reachable = cfg.reachable_from_entry();
+        let mut reachable = cfg.reachable_from_entry();
+        if let Some(resumed) = cfg.resumed() {
+            // A panic may have skipped whatever stands in front of it.
+            (0..reachable.len()).filter(|b| dominators.dominates(resumed, *b)).for_each(|b| reachable[b] = false);
+        }
         Ok(Self { function, cfg, dominators, backwards, reachable, places })
     }
 
@@ -84,7 +88,7 @@ impl<'b> Compiled<'b> {
     pub(super) fn is_strong(&self, insn: usize) -> bool {
         match self.cfg.insns[insn].flow {
             // Without a position of its own it has that of the row in front of it, which may be another block's.
-            Flow::Jump(_) | Flow::Return => self.row_begins_in_block(insn),
+            Flow::Jump(_) => self.row_begins_in_block(insn),
             _ => !self.cfg.insns[insn].weak,
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use super::{compiled::Compiled, entries::Entry};
 use crate::{
     binary::FileId,
-    cfg::{BlockIndex, Flags},
+    cfg::{BlockIndex, Flags, Flow},
     lines::{LineRange, LineSet},
     source::{BlockId, BlockKind, FunctionId, SourceFile, StatementId, StatementKind},
     track::Anchor,
@@ -83,7 +83,18 @@ impl<'a, 'b> Copy<'a, 'b> {
     pub(super) fn evidence_on(&self, lines: LineRange, statement: StatementId) -> Vec<Evidence> {
         let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
         let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
-        if usable.is_empty() { Vec::new() } else { self.evidence_where(&|line| usable.binary_search(&line).is_ok()) }
+        if usable.is_empty() {
+            return Vec::new();
+        }
+        // A jump that ends a block has the line of a statement with bodies where it leads out of it.
+        let bodies = !self.source.statements[statement.0 as usize].bodies.is_empty();
+        let is_loop = matches!(
+            self.source.statements[statement.0 as usize].kind,
+            StatementKind::For | StatementKind::Range | StatementKind::Bare
+        );
+        let jump = |i: usize| matches!(self.compiled.cfg.insns[i].flow, Flow::Jump(_));
+        let counts = |i: usize| self.compiled.is_strong(i) && (!bodies || is_loop || !jump(i));
+        self.evidence_of(&|line| usable.binary_search(&line).is_ok(), &counts)
     }
 
     /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::copy::Copy;
 use crate::{
-    cfg::{BlockIndex, Flow},
+    cfg::{Block, BlockIndex, Callee, Cfg, Flow},
     lines::LineSet,
     source::{BlockId, StatementId, StatementKind},
 };
@@ -45,6 +45,7 @@ pub(super) struct Header<'c, 'a, 'b> {
     pub(super) is_loop: bool,
     /// Lines on which the decision is made.
     lines: LineSet,
+    first_line: u32,
     /// By block: whether it ends in a branch of the header.
     pub(super) branches: Vec<bool>,
 }
@@ -61,17 +62,23 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
             }
         }
         let cfg = &copy.compiled.cfg;
+        let is_loop = matches!(statement.kind, StatementKind::For | StatementKind::Range);
         let branches = cfg
             .blocks
             .iter()
-            .map(|block| {
+            .enumerate()
+            .map(|(at, block)| {
+                // A block that repeats itself in a statement that is no loop clears memory.
+                if !is_loop && block.succs.contains(&at) {
+                    return false;
+                }
                 matches!(cfg.insns[block.end - 1].flow, Flow::Branch(..) | Flow::Table)
                     && !block.prologue
+                    && !is_barrier(cfg, block)
                     && copy.line(block.end - 1).is_some_and(|line| lines.contains(line))
             })
             .collect();
-        let is_loop = matches!(statement.kind, StatementKind::For | StatementKind::Range);
-        Self { copy, bodies: statement.bodies.clone(), is_loop, lines, branches }
+        Self { copy, bodies: statement.bodies.clone(), is_loop, lines, first_line: statement.span.start.line, branches }
     }
 
     /// The body that a line belongs to; lines that the header shares with a body tell nothing.
@@ -133,6 +140,8 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         for insn in (block.first..block.end).filter(|i| compiled.is_strong(*i)) {
             match self.copy.line(insn) {
                 Some(line) if self.lines.contains(line) => {}
+                // A value that is only used further on is made there: it was moved down, past the decision.
+                Some(line) if line < self.first_line && !compiled.is_solid(insn) => {}
                 Some(line) => match self.body_on(line) {
                     Some(body) if !decides => return Some((Label::Body(body), Some(line))),
                     Some(_) => {}
@@ -163,4 +172,12 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         let reachable = self.copy.compiled.cfg.reachable_without(&|from, to| entry.contains(&(from, to)));
         self.code(body).into_iter().all(|b| !reachable[b])
     }
+}
+
+/// Whether the block's branch asks if the garbage collector wants to know of a store.
+fn is_barrier(cfg: &Cfg, block: &Block) -> bool {
+    block.succs.iter().any(|s| {
+        let next = &cfg.blocks[*s];
+        cfg.insns[next.first..next.end].iter().any(|i| i.callee == Callee::WriteBarrier)
+    })
 }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     cfg::{BlockIndex, Flow},
+    lines::LineRange,
     source::{BlockId, BlockKind, StatementId, StatementKind},
     track::Anchor,
 };
@@ -53,13 +54,22 @@ pub(super) enum Spot {
     },
 }
 
+impl Spot {
+    fn block(&self) -> Option<BlockIndex> {
+        match *self {
+            Self::Block { block, .. } => Some(block),
+            _ => None,
+        }
+    }
+}
+
 type Found = Result<Vec<Spot>, Unobservable>;
 
 /// Where `anchor` is decided in this copy.
 pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
     let spots = match anchor {
         Anchor::Statement(s) => statement(copy, s)?,
-        Anchor::Line(s, line) => part(copy, s, line).or_else(|_| statement(copy, s))?,
+        Anchor::Line(s, line) => part(copy, s, line)?,
         Anchor::Block(b) => block_entry(copy, b)?,
         Anchor::Function(_) => function_entry(copy)?,
     };
@@ -74,6 +84,10 @@ fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let Err(why) = own else { return own };
     if let Ok(found) = from_evidence(copy, id, copy.weak_evidence(id)) {
         return Ok(found);
+    }
+    if copy.evidence(id).iter().any(|e| e.solid) {
+        // It does something of its own, after which the next statement may not be reached.
+        return Err(why);
     }
     behind(copy, id)
         .or_else(|_| in_front(copy, id))
@@ -99,9 +113,29 @@ fn entered(copy: &Copy<'_, '_>, block: BlockIndex) -> Option<Vec<Spot>> {
         .then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
 }
 
+/// A line within a statement. One that left no instruction is taken for the statement; one that did may be an operand that is not
+/// always evaluated.
 fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
-    let line = crate::lines::LineRange::new(line, line);
-    from_evidence(copy, id, copy.evidence_on(line, id))
+    let evidence = copy.evidence_on(LineRange::new(line, line), id);
+    if evidence.is_empty() {
+        return statement(copy, id);
+    }
+    let spots = decided(copy, id, evidence)?;
+    match spots[..] {
+        [_] => Ok(spots),
+        // The test of `a && b` has the line of the operator, whether or not that line's operand was evaluated: a call tells.
+        _ => {
+            let calls = |spot: &Spot| match *spot {
+                Spot::Block { block, insn } => {
+                    let end = copy.compiled.cfg.blocks[block].end;
+                    (insn..end).any(|i| copy.line(i) == Some(line) && copy.compiled.cfg.insns[i].effect)
+                }
+                _ => false,
+            };
+            let spots: Vec<Spot> = spots.into_iter().filter(calls).collect();
+            if spots.is_empty() { Err(Unobservable::Speculated) } else { Ok(spots) }
+        }
+    }
 }
 
 /// The statements behind one that has no evidence: what comes next in its list runs if and only if it does, as long as it is
@@ -145,11 +179,31 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
             if has_bodies(kind) && kind != StatementKind::Bare {
                 return joined(copy, before);
             }
-            if leaves(kind) || has_bodies(kind) || !is_harmless(copy, before) {
+            if leaves(kind) || has_bodies(kind) {
                 return Err(Unobservable::OptimisedOut);
+            }
+            if !is_harmless(copy, before) {
+                return straight_behind(copy, before);
             }
             from_evidence(copy, before, copy.evidence(before)).or_else(|_| in_front(copy, before))
         }
+    }
+}
+
+/// What runs right behind a statement that is straight-line code: behind the last thing that it does, in the one block of it all.
+fn straight_behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+    let lines = copy.source.statements[id.0 as usize].span.lines();
+    let compiled = copy.compiled;
+    let all = copy.evidence_where(&|line| lines.contains(line));
+    let [one] = all[..] else { return Err(Unobservable::OptimisedOut) };
+    from_evidence(copy, id, copy.evidence(id))?;
+    let end = compiled.cfg.blocks[one.block].end;
+    let mine = |i: &usize| copy.line(*i).is_some_and(|line| lines.contains(line));
+    let last = (one.insn..end).rev().find(mine).ok_or(Unobservable::OptimisedOut)?;
+    if last + 1 >= end {
+        Err(Unobservable::OptimisedOut)
+    } else {
+        Ok(vec![Spot::Block { block: one.block, insn: last + 1 }])
     }
 }
 
@@ -163,7 +217,9 @@ fn joined(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let [Spot::Block { block, .. }] = from_evidence(copy, id, copy.evidence(id))?[..] else {
         return Err(Unobservable::OptimisedOut);
     };
-    let inside: Vec<BlockIndex> = certain(copy, id, id).into_iter().map(|(b, _)| b).collect();
+    let lines = copy.source.statements[id.0 as usize].span.lines();
+    let inside: Vec<BlockIndex> =
+        copy.evidence_where(&|line| lines.contains(line)).into_iter().filter(|e| e.solid).map(|e| e.block).collect();
     let ways = std::iter::successors(compiled.backwards.immediate(block), |b| compiled.backwards.immediate(*b));
     for join in ways {
         // Still a part of it: a later comparison of its header, a call in its body.
@@ -268,8 +324,17 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
     }
 }
 
-/// Of the blocks with evidence of `id`, those that decide.
+/// Of the blocks with evidence of `id`, those that decide, if the statement can't run without any of them.
 fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
+    let spots = decided(copy, id, evidence)?;
+    let blocks: Vec<BlockIndex> = spots.iter().filter_map(Spot::block).collect();
+    // An edge is only taken where it is known to be every way.
+    let whole = blocks.len() < spots.len() || on_every_way(copy, id, &blocks) && on_every_way_from(copy, id, &blocks);
+    if whole { Ok(spots) } else { Err(Unobservable::Speculated) }
+}
+
+/// Of the blocks with evidence of `id`, those that decide.
+fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
     if evidence.is_empty() {
         return Err(Unobservable::OptimisedOut);
     }
@@ -286,7 +351,10 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
         .map(|e| Evidence { insn: before.behind(e), ..e })
         .collect();
     let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
-    let first = compiled.dominators.minimal(&blocks);
+    let mut first = compiled.dominators.minimal(&blocks);
+    // Of two ways that come together in a third block, that one tells of both.
+    let all = first.clone();
+    first.retain(|b| !all.iter().any(|later| later != b && compiled.backwards.dominates(*later, *b)));
     if first.is_empty() {
         return Err(Unobservable::Speculated);
     }
@@ -297,8 +365,16 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     {
         return Ok(edges);
     }
-    if !on_every_way(copy, id, &first) || !on_every_way_from(copy, id, &first) {
-        return Err(Unobservable::Speculated);
+    // What clears memory in rounds, for a statement that is no loop, is entered once.
+    if let [block] = first[..]
+        && compiled.cfg.blocks[block].succs.contains(&block)
+        && !has_bodies(copy.source.statements[id.0 as usize].kind)
+        && copy
+            .line(compiled.cfg.blocks[block].end - 1)
+            .is_some_and(|line| copy.source.statements[id.0 as usize].span.lines().contains(line))
+        && let Some(edges) = entered(copy, block)
+    {
+        return Ok(edges);
     }
     Ok(first
         .into_iter()

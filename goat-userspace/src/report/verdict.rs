@@ -214,6 +214,7 @@ mod tests {
     fn report(counts: [usize; 5]) -> Report {
         let states = State::ALL.into_iter().zip(counts).flat_map(|(state, count)| std::iter::repeat_n(state, count));
         let item = |(id, state)| Item {
+            blind: 0,
             id,
             count: 0,
             file: "a.go".into(),
