@@ -196,15 +196,19 @@ fn a_command_of_the_go_distribution_holds_what_it_imports_of_the_standard_librar
     let repo = Repo::new();
     repo.write("src/go.mod", "module std\n").write("src/cmd/go.mod", "module cmd\n").commit("old");
     repo.write("src/cmd/gofmt/gofmt.go", "package main\n\nimport (\n\t\"cmd/internal/x\"\n\t\"go/ast\"\n)\n");
-    repo.write("src/cmd/internal/x/x.go", "package x\n")
+    repo.write("src/cmd/internal/x/x.go", "package x\nimport \"golang.org/x/tools\"\n")
         .write("src/go/ast/ast.go", "package ast\nimport \"go/token\"\n");
+    // Vendored packages don't count themselves; what they import does.
+    repo.write("src/cmd/vendor/golang.org/x/tools/t.go", "package tools\nimport \"go/scanner\"\n");
+    repo.write("src/go/scanner/scanner.go", "package scanner\nimport \"C\"\n");
+    repo.write("src/runtime/cgo/handle.go", "package cgo\n");
     repo.write("src/go/token/token.go", "package token\n")
         .write("src/go/build/build.go", "package build\n")
         .commit("new");
     let components = repo.between("old", "new", Precision::Blame).unwrap().components;
     let found: Vec<_> =
         components.iter().map(|component| (component.name.as_str(), component.dirs.join(" "))).collect();
-    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/token".to_owned();
+    let dirs = "src/cmd/gofmt src/cmd/internal/x src/go/ast src/go/scanner src/go/token src/runtime/cgo".to_owned();
     assert_eq!(found, [("src/cmd/gofmt", dirs)]);
 }
 
@@ -213,11 +217,16 @@ fn ignored_and_test_files_make_no_component() {
     let repo = Repo::new();
     repo.write("go.mod", "module m\n").commit("old");
     repo.write("a/x_test.go", "package main\n").write("gen/main.go", "package main\n");
-    repo.write("cmd/main.go", "package main\n\nimport _ \"m/gen\"\nimport _ \"m/lib\"\n");
+    repo.write("cmd/main.go", "package main\n\nimport _ \"m/gen/api\"\nimport _ \"m/lib\"\n");
+    // What an ignored package imports is in the program all the same.
+    repo.write("gen/api/api.go", "package api\nimport \"m/under\"\n").write("under/under.go", "package under\n");
     repo.write("lib/lib.go", "package lib\n").write("lib/lib_test.go", "package lib\nimport \"m/a\"\n").commit("new");
     let mut options = options("old", "new", Precision::Blame);
     options.filter.ignores.push("gen".to_owned());
     let components = between(&repo.path(), &options).unwrap().components;
     assert_eq!(components.len(), 1);
-    assert_eq!((components[0].name.as_str(), &*components[0].dirs), ("cmd", &["cmd".to_owned(), "lib".to_owned()][..]));
+    assert_eq!(
+        (components[0].name.as_str(), &*components[0].dirs),
+        ("cmd", &["cmd", "lib", "under"].map(String::from)[..])
+    );
 }

@@ -98,6 +98,19 @@ pub struct Point {
     pub reason: Option<String>,
     /// Where it is observed.
     pub sites: Vec<Site>,
+    /// Copies in which it can't be.
+    pub blind: Vec<Blind>,
+}
+
+/// A compiled copy of a point in which no site can tell whether it ran.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub struct Blind {
+    /// The out-of-line function that holds it.
+    pub function: String,
+    /// Whether it is in an inlined copy.
+    pub inlined: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// One address that is probed.

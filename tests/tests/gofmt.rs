@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use goat_tests::{
     cache, go, goat, kernel,
-    plan::PlanArgs,
+    plan::{PlanArgs, Point},
     process::{Outcome, Process},
     tool,
     track::Track,
@@ -117,11 +117,32 @@ fn counts_equal_those_of_counters_in_the_source() -> Result<()> {
     Ok(())
 }
 
+/// Lines and inlined calls come from DWARF in the one and from Go's own tables in the other.
+#[test]
+fn a_stripped_gofmt_is_observed_at_the_same_places() -> Result<()> {
+    let gofmt = Gofmt::make()?;
+    let args = PlanArgs { old: "INIT", ..gofmt.plan_args() };
+    let whole = args.read()?;
+    let stripped = PlanArgs { binary: &gofmt.stripped, ..args }.read()?;
+    let described = |point: &Point| {
+        let sites: Vec<_> = point.sites.iter().map(|s| (s.offset, s.function.clone(), s.inlined)).collect();
+        (point.file.clone(), point.line, point.kind.clone(), point.reason.clone(), sites, point.blind.clone())
+    };
+    let observed = whole.points.iter().filter(|p| p.observable).count();
+    ensure!(observed > 5000 && whole.points.len() == stripped.points.len(), "{observed} points are observed");
+    for (one, other) in whole.points.iter().zip(&stripped.points) {
+        assert_eq!(described(one), described(other));
+    }
+    Ok(())
+}
+
 struct Gofmt {
     /// A commit with the older release's sources, tag `older`, and one with the local release's, HEAD.
     repo: PathBuf,
     /// As the distribution builds it.
     release: PathBuf,
+    /// Without symbols and DWARF.
+    stripped: PathBuf,
     /// With counters.
     oracle: PathBuf,
     /// By file and line, in the order of the counters.
@@ -133,7 +154,7 @@ struct Gofmt {
 impl Gofmt {
     fn make() -> Result<Self> {
         let src = go::root()?.join("src");
-        let key = (go::version()?, OLDER, SOURCES, CHOSEN, COUNTERS, 3);
+        let key = (go::version()?, OLDER, SOURCES, CHOSEN, COUNTERS, 4);
         let dir = cache::directory("gofmt", key, |dir| {
             let repo = dir.join("repo");
             fs::create_dir(&repo)?;
@@ -147,6 +168,7 @@ impl Gofmt {
             tool::commit(&repo, 2, "the local release")?;
 
             build(&dir.join("gofmt"), &[])?;
+            build(&dir.join("stripped"), &["-ldflags=-s -w"])?;
             let overlay = write_overlay(&src, &dir.join("overlay"))?;
             build(&dir.join("oracle"), &["-overlay", &overlay.to_string_lossy()])
         })?;
@@ -154,6 +176,7 @@ impl Gofmt {
         Ok(Self {
             repo: dir.join("repo"),
             release: dir.join("gofmt"),
+            stripped: dir.join("stripped"),
             oracle: dir.join("oracle"),
             lines: lines.collect::<Result<_>>()?,
             src,

@@ -16,6 +16,9 @@ use crate::paths::RepoPath;
 struct Package {
     first_main_file: Option<RepoPath>,
     imports: BTreeSet<String>,
+    /// Whether the filter lets any of its files pass. One of which it lets none pass is no part of a component, but what it
+    /// imports may be.
+    counts: bool,
 }
 
 /// The packages of a tree, by directory.
@@ -25,12 +28,13 @@ pub(super) struct Packages {
 }
 
 impl Packages {
-    /// Adds a file that is not a test: its package's name and what it imports.
-    pub(super) fn add(&mut self, path: &RepoPath, package: &str, imports: Vec<String>) {
+    /// Adds a file that is not a test: its package's name and what it imports. `counts`: whether the filter lets it pass.
+    pub(super) fn add(&mut self, path: &RepoPath, package: &str, imports: Vec<String>, counts: bool) {
         let found = self.by_dir.entry(path.dir().to_owned()).or_default();
         found.imports.extend(imports);
+        found.counts |= counts;
         let first = found.first_main_file.as_ref().is_none_or(|first| walk_order(path, first).is_lt());
-        if package == "main" && first {
+        if package == "main" && first && counts {
             found.first_main_file = Some(path.clone());
         }
     }
@@ -50,17 +54,19 @@ impl Packages {
             .collect()
     }
 
-    /// `main` and the directory of every package of the tree that it imports, directly or not; sorted.
+    /// `main` and the directory of every package of the tree that it imports, directly or not, as far as they count; sorted.
     fn reachable(&self, main: &str, modules: &Modules) -> Vec<String> {
         let mut found = BTreeSet::from([main.to_owned()]);
         let mut ahead = vec![main.to_owned()];
         while let Some(dir) = ahead.pop() {
             for import in self.by_dir.get(&dir).into_iter().flat_map(|package| &package.imports) {
-                let imported = modules.dirs_of(import).find(|dir| self.by_dir.contains_key(dir));
+                // A matter of the Go distribution's alone, where the package is in the tree.
+                let import = if import == "C" { "runtime/cgo" } else { import };
+                let imported = modules.dirs_of(import, &dir).find(|dir| self.by_dir.contains_key(dir));
                 ahead.extend(imported.filter(|dir| found.insert(dir.clone())));
             }
         }
-        found.into_iter().collect()
+        found.into_iter().filter(|dir| self.by_dir.get(dir).is_some_and(|package| package.counts)).collect()
     }
 }
 
@@ -83,7 +89,7 @@ mod tests {
         let modules = Modules::new(go_mods.map(|(dir, text)| (dir.to_owned(), text.to_owned())), start);
         let mut packages = Packages::default();
         for (path, package, imports) in files {
-            packages.add(&RepoPath::from(*path), package, imports.iter().map(|i| (*i).to_owned()).collect());
+            packages.add(&RepoPath::from(*path), package, imports.iter().map(|i| (*i).to_owned()).collect(), true);
         }
         let expected: Vec<_> = (0..)
             .zip(expected)

@@ -52,16 +52,23 @@ impl<'a> Rules<'a> {
         Ok(Self { ignores, skip_nested_modules: filter.skip_nested_modules, modules })
     }
 
+    /// Whether the Go file `path` may be part of a program, be it left out here. Vendored packages import nothing of the
+    /// repository, unless it is the Go distribution's: there is no use in reading them.
+    pub(super) fn may_be_compiled(&self, path: &RepoPath) -> bool {
+        let is_read = self.modules.has_standard_library() || !self.modules.vendors(path.dir());
+        is_read && !is_test(path) && !is_testdata(path)
+    }
+
     /// The rule that leaves out the Go file `path`; `None` if it counts.
     pub(super) fn leave_out(&self, path: &RepoPath) -> Option<String> {
         let root = self.modules.root();
-        if path.name().ends_with("_test.go") {
+        if is_test(path) {
             return Some("test file".to_owned());
         }
         if self.modules.vendors(path.dir()) {
             return Some("vendor".to_owned());
         }
-        if path.dir().split('/').any(|part| part == "testdata") {
+        if is_testdata(path) {
             return Some("testdata".to_owned());
         }
         if let Some(module) = self.modules.other_around(path.dir()).filter(|_| self.skip_nested_modules) {
@@ -71,6 +78,14 @@ impl<'a> Rules<'a> {
             self.ignores.iter().find(|ignore| ignore.fits(below(path.as_str(), root).unwrap_or(path.as_str())))?;
         Some(format!("ignores: {}", ignore.entry))
     }
+}
+
+fn is_test(path: &RepoPath) -> bool {
+    path.name().ends_with("_test.go")
+}
+
+fn is_testdata(path: &RepoPath) -> bool {
+    path.dir().split('/').any(|part| part == "testdata")
 }
 
 impl Ignore {

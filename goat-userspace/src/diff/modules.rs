@@ -50,9 +50,9 @@ impl Modules {
         })
     }
 
-    /// Where the packages of `import` would be, the most specific module's first. The Go distribution's module `std` has no
-    /// prefix of its own: `go/ast` is its directory go/ast.
-    pub(super) fn dirs_of<'a>(&'a self, import: &'a str) -> impl Iterator<Item = String> + 'a {
+    /// Where the packages of `import`, in a file of the directory `from`, would be, the most specific module's first. The Go
+    /// distribution's module `std` has no prefix of its own: `go/ast` is its directory go/ast.
+    pub(super) fn dirs_of<'a>(&'a self, import: &'a str, from: &str) -> impl Iterator<Item = String> + 'a {
         let mut found: Vec<_> = self
             .by_dir
             .iter()
@@ -67,7 +67,13 @@ impl Modules {
             })
             .collect();
         found.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
-        found.into_iter().map(|(_, dir)| dir)
+        let vendor = self.around(from).map(|module| join(&join(module, "vendor"), import));
+        vendor.into_iter().chain(found.into_iter().map(|(_, dir)| dir))
+    }
+
+    /// Whether one of them is the Go distribution's, of which vendored packages import others.
+    pub(super) fn has_standard_library(&self) -> bool {
+        self.by_dir.values().any(|module| module.as_deref() == Some(STANDARD_LIBRARY))
     }
 
     /// Directory to module path, of the modules that have one.
@@ -133,10 +139,15 @@ mod tests {
         check("a/x", "a", &[Some(""), None, Some("b/inner")]);
     }
 
+    fn strings(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
     #[test]
     fn finds_where_an_import_may_be() {
         let check = |import: &str, expected: &[&str]| {
-            assert_eq!(modules("").dirs_of(import).collect::<Vec<_>>(), expected, "{import}");
+            let dirs: Vec<_> = modules("").dirs_of(import, "x").collect();
+            assert_eq!(dirs.split_first(), Some((&format!("vendor/{import}"), &*strings(expected))), "{import}");
         };
         check("example.com/a", &[""]);
         check("example.com/a/x/y", &["x/y"]);
@@ -151,9 +162,9 @@ mod tests {
         let go_mods = [("src", "module std"), ("src/cmd", "module cmd")];
         let modules = Modules::new(go_mods.map(|(dir, text)| (dir.to_owned(), text.to_owned())), "");
         let check = |import: &str, expected: &[&str]| {
-            assert_eq!(modules.dirs_of(import).collect::<Vec<_>>(), expected, "{import}");
+            assert_eq!(modules.dirs_of(import, "src/cmd/vet").collect::<Vec<_>>(), expected, "{import}");
         };
-        check("go/ast", &["src/go/ast"]);
-        check("cmd/gofmt", &["src/cmd/gofmt", "src/cmd/gofmt"]);
+        check("go/ast", &["src/cmd/vendor/go/ast", "src/go/ast"]);
+        check("cmd/gofmt", &["src/cmd/vendor/cmd/gofmt", "src/cmd/gofmt", "src/cmd/gofmt"]);
     }
 }

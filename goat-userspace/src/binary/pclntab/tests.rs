@@ -7,13 +7,13 @@ use std::{
     path::Path,
 };
 
-use self::builds::{Build, HERE, all, builds, each_build};
+use self::builds::{Build, HERE, all, builds, each_build, releases};
 use super::{super::object::Image, *};
 use crate::binary::{Binary, LineSource};
 
 /// What `go tool nm` says of the text: names by address.
 fn symbols(build: Build, path: &Path) -> BTreeMap<u64, BTreeSet<String>> {
-    let nm = build.go(path.parent().unwrap()).args(["tool", "nm"]).arg(path).output().unwrap();
+    let nm = build.go().args(["tool", "nm"]).arg(path).output().unwrap();
     assert!(nm.status.success(), "{}", String::from_utf8_lossy(&nm.stderr));
     let mut symbols: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8(nm.stdout).unwrap().lines() {
@@ -26,7 +26,7 @@ fn symbols(build: Build, path: &Path) -> BTreeMap<u64, BTreeSet<String>> {
 
 /// What `go tool objdump` says of the fixture's instructions: the file's name and line by address.
 fn instructions(build: Build, path: &Path) -> BTreeMap<u64, (String, u32)> {
-    let mut go = build.go(path.parent().unwrap());
+    let mut go = build.go();
     let dump = go.args(["tool", "objdump", "-s", "^main\\.|/shop\\."]).arg(path).output().unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     let dump = String::from_utf8(dump.stdout).unwrap();
@@ -84,11 +84,10 @@ fn a_stripped_binary_has_the_same_functions() {
         (&["-buildmode=pie"], &["-buildmode=pie", "-ldflags=-s -w"]),
         (&["-trimpath"], &["-trimpath", "-ldflags=-s -w"]),
     ];
-    for toolchain in ["local", "go1.18.10", "go1.24.11", "go1.27.0"] {
+    for &toolchain in ["local"].iter().chain(releases()) {
         for (whole, stripped) in STRIPPED {
-            each_build(&[Build { toolchain, args: whole, ..HERE }], |build, path, image, pclntab| {
-                // In the same directory: its name is in the table.
-                let path = Build { args: stripped, ..build }.run(path.parent().unwrap());
+            each_build(&[Build { toolchain, args: whole, ..HERE }], |build, _, image, pclntab| {
+                let path = Build { args: stripped, ..build }.binary().unwrap();
                 let other_image = Image::open(&path).unwrap();
                 let other = open(&other_image).unwrap();
                 assert!(other_image.symbols().is_empty() && !image.symbols().is_empty());

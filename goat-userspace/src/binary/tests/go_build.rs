@@ -1,11 +1,15 @@
 //! Builds `testdata/shop` once for each way of building that the tests ask for, with the Go that is installed.
 
 use std::{
-    collections::HashMap,
+    fs, io,
     path::{Path, PathBuf},
-    process::Command,
-    sync::{Mutex, OnceLock, PoisonError},
+    process::{Command, Output},
 };
+
+use super::cache;
+
+/// Its files.
+const SOURCES: [&str; 4] = ["go.mod", "main.go", "withc.go", "cart/cart.go"];
 
 /// A way of building.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -31,7 +35,7 @@ impl Build {
 
     fn command(self) -> Command {
         let mut go = Command::new("go");
-        go.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/shop"));
+        go.current_dir(source());
         go.args(["build", "-buildvcs=false"]);
         go.env("CGO_ENABLED", if self == Self::Cgo { "1" } else { "0" }).env_remove("GOFLAGS").env_remove("GOARCH");
         match self {
@@ -51,34 +55,34 @@ impl Build {
 
     /// The binary, or `None`, with the reason printed, where it cannot be built here.
     pub(super) fn binary(self) -> Option<PathBuf> {
-        static BUILT: OnceLock<Mutex<HashMap<Build, Option<PathBuf>>>> = OnceLock::new();
-        // Held while building: Go uses every core by itself, and no program is built twice.
-        let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        built.entry(self).or_insert_with(|| self.build()).clone()
-    }
-
-    fn build(self) -> Option<PathBuf> {
-        let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/test-binaries");
-        let path = dir.join(format!("shop-{self:?}").to_lowercase());
-        match self.command().arg("-o").arg(&path).arg(".").output() {
-            Ok(done) if done.status.success() => Some(path),
-            Ok(done) => {
-                eprintln!("skipped: no {self:?} build here: {}", String::from_utf8_lossy(&done.stderr).trim());
-                None
-            }
-            Err(error) => {
-                eprintln!("skipped: cannot run go: {error}");
-                None
-            }
-        }
+        self.made("shop", |go, path| go.arg("-o").arg(path).arg(".").output())
     }
 
     /// What the compiler says with -m: `./main.go:26:39: inlining call to middle`, ...
     pub(super) fn inlining_decisions(self) -> Option<String> {
-        // The diagnostics are kept with the compiled package, so that nothing is compiled twice.
-        let done = self.command().args(["-gcflags=-m=1", "-o", "/dev/null", "./..."]).output().ok()?;
-        done.status.success().then(|| String::from_utf8_lossy(&done.stderr).into_owned())
+        let path = self.made("decisions", |go, path| {
+            let done = go.args(["-gcflags=-m=1", "-o", "/dev/null", "./..."]).output()?;
+            fs::write(path, &done.stderr).map(|()| done)
+        });
+        path.map(|path| fs::read_to_string(path).unwrap())
     }
+
+    /// The file that `run` makes with the go command, or finds made.
+    fn made(self, name: &str, run: impl FnOnce(&mut Command, &Path) -> io::Result<Output>) -> Option<PathBuf> {
+        let sources = SOURCES.map(|name| fs::read(source().join(name)).unwrap());
+        let key = (cache::local_release(), self, source(), sources);
+        let made =
+            cache::made(&format!("{name}-{self:?}").to_lowercase(), key, |path| match run(&mut self.command(), path) {
+                Ok(done) if done.status.success() => Ok(()),
+                Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
+                Err(error) => Err(error.to_string()),
+            });
+        made.inspect_err(|why| eprintln!("skipped: no {self:?} build here: {why}")).ok()
+    }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/shop")
 }
 
 /// What `program` prints, or `None`, with the reason printed, if it cannot run or fails.

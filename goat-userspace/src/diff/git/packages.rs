@@ -18,13 +18,13 @@ const FILES_A_THREAD: usize = 500;
 /// A file, its package's name and what it imports.
 type Head = (RepoPath, String, Vec<String>);
 
-/// The packages of those among `files` that `rules` let pass. A file whose head can't be understood is of none.
+/// The packages of those among `files` that may be compiled. A file whose head can't be understood is of none.
 pub(super) fn read(repository: &Repository, files: &[File], rules: &Rules) -> Result<Packages, Error> {
     let files: Vec<_> = files
         .iter()
         .filter(|(path, entry)| candidates::is_go(path) && entry.kind == Kind::File)
         .filter_map(|(path, entry)| Some((RepoPath::from(std::str::from_utf8(path).ok()?), entry.id)))
-        .filter(|(path, _)| rules.leave_out(path).is_none())
+        .filter(|(path, _)| rules.may_be_compiled(path))
         .collect();
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let at = repository.path();
@@ -40,7 +40,7 @@ pub(super) fn read(repository: &Repository, files: &[File], rules: &Rules) -> Re
     })?;
     let mut packages = Packages::default();
     for (path, package, imports) in heads {
-        packages.add(&path, &package, imports);
+        packages.add(&path, &package, imports, rules.leave_out(&path).is_none());
     }
     Ok(packages)
 }
