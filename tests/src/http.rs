@@ -38,6 +38,11 @@ impl Client {
         Self { agent: config.new_agent(), port }
     }
 
+    /// The server's port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `GET path`.
     pub fn get(&self, path: &str) -> Result<Answer> {
         self.request("GET", path, "*/*")

@@ -9,6 +9,7 @@ pub mod go;
 pub mod goat;
 pub mod http;
 pub mod kernel;
+pub mod live;
 pub mod original;
 pub mod plan;
 pub mod process;

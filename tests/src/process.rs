@@ -80,6 +80,11 @@ impl Process {
         found.with_context(|| self.written())
     }
 
+    /// What it has written to standard error until now.
+    pub fn stderr(&self) -> String {
+        self.stderr.so_far()
+    }
+
     /// Sends `signal`.
     pub fn signal(&self, signal: i32) -> Result<()> {
         let pid = i32::try_from(self.pid())?;

@@ -1,6 +1,7 @@
 //! Other programs, run to their end: git, go, sh.
 
 use std::{
+    io::Write,
     path::Path,
     process::{Command, Stdio},
 };
@@ -19,6 +20,16 @@ pub fn output(command: &mut Command) -> Result<String> {
         );
     }
     String::from_utf8(out.stdout).with_context(|| format!("{command:?} wrote no UTF-8"))
+}
+
+/// Whether the test has to end here, since `program` is not installed. Says so, with where to get it, past libtest's capture.
+pub fn is_missing(program: &str, from: &str) -> bool {
+    let missing = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err();
+    if missing {
+        let name = std::thread::current().name().unwrap_or("test").to_owned();
+        let _ = writeln!(std::io::stderr(), "{name} skipped: there is no `{program}` in PATH ({from})");
+    }
+    missing
 }
 
 /// Runs git in `dir`, free of the user's settings, and gives its output, trimmed.

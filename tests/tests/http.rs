@@ -1,19 +1,17 @@
 //! goat beside a live shopd, attached by pid: what it answers over HTTP, and that it leaves the service as it found it.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use goat_tests::{
-    goat,
-    http::{self, Answer, Client},
-    kernel, original,
-    plan::PlanArgs,
-    process::Process,
-    shop::{self, Shop, Shopd},
+    http::Answer,
+    kernel,
+    live::{Live, plan_args},
+    original,
+    shop::{self, Shopd},
     text,
     track::Track,
 };
-use tempfile::TempDir;
 
 #[test]
 fn track_answers_as_the_original_does() -> Result<()> {
@@ -189,7 +187,7 @@ fn leaves_the_text_as_it_was(signal: i32) -> Result<()> {
     }
     let shop = shop::shop()?;
     let addresses: BTreeSet<u64> =
-        args(&shop).read()?.points.iter().flat_map(|point| point.sites.iter().map(|site| site.address)).collect();
+        plan_args(&shop).read()?.points.iter().flat_map(|point| point.sites.iter().map(|site| site.address)).collect();
     let addresses: Vec<u64> = addresses.into_iter().collect();
     ensure!(!addresses.is_empty(), "no sites are planned");
     let shopd = Shopd::start(&shop.shopd)?;
@@ -211,54 +209,6 @@ fn leaves_the_text_as_it_was(signal: i32) -> Result<()> {
     Track::parse(&std::fs::read_to_string(dir.path().join("report.json"))?)?;
     ensure!(shopd.process.is_running()?, "shopd has ended");
     shop::send(&original::wire()?, "T2", &shopd.client)
-}
-
-/// A shopd with goat beside it.
-struct Live {
-    process: Process,
-    goat: Client,
-    shopd: Shopd,
-    dir: TempDir,
-}
-
-impl Live {
-    /// Starts both, or nothing where the kernel has no uprobes.
-    fn start(options: &[&str]) -> Result<Option<Self>> {
-        if kernel::is_missing() {
-            return Ok(None);
-        }
-        let shop = shop::shop()?;
-        let shopd = Shopd::start(&shop.shopd)?;
-        Self::attach(&shop, shopd, options).map(Some)
-    }
-
-    /// Attaches to `shopd` and waits until every probe is there.
-    fn attach(shop: &Shop, shopd: Shopd, options: &[&str]) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let plan = args(shop).write(dir.path())?;
-        let port = http::free_port()?;
-        let mut attach = goat::command()?;
-        attach.args(["attach", "--pid", &shopd.process.pid().to_string(), "--plan"]).arg(&plan).args(options);
-        attach.args(["--listen", &format!("127.0.0.1:{port}"), "--report"]).arg(dir.path().join("report.json"));
-        let mut process = Process::start(&mut attach)?;
-        let goat = Client::new(port);
-        process.until("goat ready", || goat.is_ok("/readyz").then_some(()))?;
-        Ok(Self { process, goat, shopd, dir })
-    }
-
-    fn track(&self, path: &str) -> Result<Track> {
-        let answer = self.goat.get(path)?;
-        ensure!(answer.status == 200 && answer.content_type.starts_with("application/json"), "{path}: {answer:?}");
-        Track::parse(&answer.body)
-    }
-
-    fn report(&self) -> std::path::PathBuf {
-        Path::join(self.dir.path(), "report.json")
-    }
-}
-
-fn args(shop: &Shop) -> PlanArgs<'_> {
-    PlanArgs { repo: &shop.repo, old: shop::OLD, new: "HEAD", binary: &shop.shopd, granularity: "patch", precision: 2 }
 }
 
 /// Id, count and state of every item in a `/track` body.

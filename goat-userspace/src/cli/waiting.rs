@@ -5,7 +5,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::say;
-use crate::report::{Percent, Totals};
+use crate::{
+    report::{Percent, Totals},
+    style::printable,
+};
 
 /// On stderr.
 pub(super) struct Waiting {
@@ -23,38 +26,34 @@ impl Waiting {
 
     /// goat answers; so much has run.
     pub(super) fn for_points(&mut self, totals: Totals) {
-        let (covered, total) = (totals.covered as u64, totals.total as u64);
-        if self.changes(format!(
-            "{covered} of {total} points covered, {}, waiting for {}",
-            Percent::of(totals.covered, totals.total),
-            self.goal
-        )) {
-            self.bar.set_length(total);
-            self.bar.set_position(covered);
-        }
+        let share = Percent::of(totals.covered, totals.total);
+        let text = format!("{} of {} points covered, {share}, waiting for {}", totals.covered, totals.total, self.goal);
+        self.show(text, Some(totals));
     }
 
     /// goat does not answer.
     pub(super) fn for_goat(&mut self, error: &anyhow::Error) {
-        let cause = error.root_cause();
-        let _ = self.changes(format!("{error}, waiting for one: {cause}"));
+        self.show(format!("{error}, waiting for one: {}", error.root_cause()), None);
     }
 
     /// Says `text` if it is news.
-    fn changes(&mut self, text: String) -> bool {
+    fn show(&mut self, text: String, totals: Option<Totals>) {
         if text == self.last {
-            return false;
+            return;
         }
         if say::stderr_is_terminal() {
             if self.last.is_empty() {
                 self.bar = bar();
             }
-            self.bar.set_message(crate::style::printable(&text).into_owned());
+            if let Some(totals) = totals {
+                self.bar.set_length(totals.total as u64);
+                self.bar.set_position(totals.covered as u64);
+            }
+            self.bar.set_message(printable(&text).into_owned());
         } else {
             say::status(&text);
         }
         self.last = text;
-        true
     }
 }
 
@@ -67,7 +66,7 @@ impl Drop for Waiting {
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {msg} ({elapsed})");
     // The template is well formed; a bar without it would do, too.
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     // The time goes on while nothing else does.
     bar.enable_steady_tick(Duration::from_secs(1));
     bar

@@ -66,7 +66,7 @@ pub(super) fn branches(copy: &Copy<'_, '_>, owner: StatementId) -> bool {
 pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
     let body = *copy.source.statements[owner.0 as usize].bodies.first()?;
     let Some(Entry::Edges(into)) = entry(copy, body) else { return None };
-    let header = Header::new(copy, owner);
+    let mut header = Header::new(copy, owner);
     let ways = header.ways();
     let other = |edge: &Edge, way: &Way| !into.contains(edge) && way.label == Label::Outside;
     let edges: BTreeSet<Edge> = ways.iter().filter(|(edge, way)| other(edge, way)).map(|(edge, _)| *edge).collect();
@@ -79,7 +79,7 @@ pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<E
 
 /// By body of `owner`: its entry.
 fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
-    let header = Header::new(copy, owner);
+    let mut header = Header::new(copy, owner);
     let ways = header.ways();
     let mut found: Vec<Option<BTreeSet<Edge>>> = (0..header.bodies.len())
         .map(|body| {
@@ -98,7 +98,9 @@ fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
                 return flags;
             }
         }
-        StatementKind::Switch | StatementKind::TypeSwitch => silent_cases(&header, &mut found, outside),
+        StatementKind::Switch | StatementKind::TypeSwitch if header.is_passed(owner) => {
+            silent_cases(&header, &mut found, outside);
+        }
         _ => {}
     }
     found.into_iter().map(|edges| edges.map(Entry::Edges)).collect()
@@ -116,7 +118,9 @@ fn silent_sides(
     outside: Outside,
 ) -> Option<Vec<Option<Entry>>> {
     let copy = header.copy;
-    let silent = |body: usize| header.has_no_code(body);
+    // Where the outcome is known in front of the header, control may go to a body without passing it.
+    let passed = std::cell::OnceCell::new();
+    let silent = |body: usize| header.has_no_code(body) && *passed.get_or_init(|| header.is_passed(owner));
     match &*found {
         // One side of two is known: the other edges out of the header enter the other side.
         [Some(_), None] if silent(1) && !outside.is_empty() => found[1] = Some(outside.into_keys().collect()),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::copy::Copy;
+use super::{copy::Copy, sites};
 use crate::{
     cfg::{Block, BlockIndex, Callee, Cfg, Flow},
     lines::LineSet,
@@ -48,6 +48,8 @@ pub(super) struct Header<'c, 'a, 'b> {
     first_line: u32,
     /// By block: whether it ends in a branch of the header.
     pub(super) branches: Vec<bool>,
+    /// Whether only calls, stores and branches tell where an edge leads.
+    strict: bool,
 }
 
 impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
@@ -78,7 +80,15 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
                     && copy.line(block.end - 1).is_some_and(|line| lines.contains(line))
             })
             .collect();
-        Self { copy, bodies: statement.bodies.clone(), is_loop, lines, first_line: statement.span.start.line, branches }
+        Self {
+            copy,
+            bodies: statement.bodies.clone(),
+            is_loop,
+            lines,
+            first_line: statement.span.start.line,
+            branches,
+            strict: false,
+        }
     }
 
     /// The body that a line belongs to; lines that the header shares with a body tell nothing.
@@ -91,8 +101,33 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         self.bodies.iter().rposition(|b| span(b).contains(line))
     }
 
-    /// Every edge out of the header's branches, and where it leads.
-    pub(super) fn ways(&self) -> BTreeMap<Edge, Way> {
+    /// Whether control always passes one of the header's branches where it comes to the statement.
+    pub(super) fn is_passed(&self, owner: StatementId) -> bool {
+        let branches: Vec<BlockIndex> = (0..self.branches.len()).filter(|b| self.branches[*b]).collect();
+        let first = self.copy.compiled.dominators.minimal(&branches);
+        first.is_empty() || sites::lies_on_every_way(self.copy, owner, &first)
+    }
+
+    /// Every edge out of the header's branches, and where it leads. A test of what a body computed stands where the body and the way
+    /// past it meet, with the body's line: then both sides of a branch seem to lead into the body, and only instructions that
+    /// the compiler does not place anew are asked.
+    pub(super) fn ways(&mut self) -> BTreeMap<Edge, Way> {
+        let ways = self.told();
+        let both_sides = |from: BlockIndex| {
+            let mut of: Vec<Label> = ways.range((from, 0)..=(from, usize::MAX)).map(|(_, way)| way.label).collect();
+            let many = of.len() > 1;
+            of.dedup();
+            many && matches!(of[..], [Label::Body(_)])
+        };
+        let contradicts = (0..self.branches.len()).any(|b| self.branches[b] && both_sides(b));
+        if !contradicts {
+            return ways;
+        }
+        self.strict = true;
+        self.told()
+    }
+
+    fn told(&self) -> BTreeMap<Edge, Way> {
         let from = (0..self.branches.len()).filter(|b| self.branches[*b]);
         let edges = from.flat_map(|b| self.copy.compiled.cfg.blocks[b].succs.iter().map(move |s| (b, *s)));
         edges.map(|(from, to)| ((from, to), self.follow(from, to))).collect()
@@ -137,7 +172,9 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         }
         // A body's instruction in front of a branch of the header ran before the decision, except in a loop, whose body ends there.
         let decides = self.branches[at] && !self.is_loop;
-        for insn in (block.first..block.end).filter(|i| compiled.is_strong(*i)) {
+        let jump = |i: usize| matches!(compiled.cfg.insns[i].flow, Flow::Jump(_));
+        let asked = |i: &usize| compiled.is_strong(*i) && (!self.strict || compiled.is_solid(*i) || jump(*i));
+        for insn in (block.first..block.end).filter(asked) {
             match self.copy.line(insn) {
                 Some(line) if self.lines.contains(line) => {}
                 // A value that is only used further on is made there: it was moved down, past the decision.
@@ -147,6 +184,8 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
                     Some(_) => {}
                     None => return Some((Label::Outside, Some(line))),
                 },
+                // Of the function that this copy was inlined into: a value of its own may have been moved down as well.
+                None if !compiled.is_solid(insn) && !jump(insn) && compiled.cfg.insns[insn].flow == Flow::Next => {}
                 None => return Some((Label::Outside, None)),
             }
         }
@@ -160,7 +199,8 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         let decided_later =
             |b: BlockIndex| (0..self.branches.len()).any(|h| self.branches[h] && compiled.dominators.dominates(b, h));
         let all = self.copy.evidence_where(&|line| self.body_on(line) == Some(body));
-        all.into_iter().map(|e| e.block).filter(|b| self.is_loop || !decided_later(*b)).collect()
+        let all = all.into_iter().filter(|e| !self.strict || e.solid);
+        all.map(|e| e.block).filter(|b| self.is_loop || !decided_later(*b)).collect()
     }
 
     pub(super) fn has_no_code(&self, body: usize) -> bool {

@@ -333,6 +333,11 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     if whole { Ok(spots) } else { Err(Unobservable::Speculated) }
 }
 
+/// Whether control passes one of the blocks wherever the statement runs.
+pub(super) fn lies_on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
+    on_every_way(copy, id, blocks) && on_every_way_from(copy, id, blocks)
+}
+
 /// Of the blocks with evidence of `id`, those that decide.
 fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
     if evidence.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Points, Totals, xml::Element};
 
 /// What a letter of Verdana 11 px takes on average, in tenths of a pixel; `textLength` makes the text fit what is guessed.
-const LETTER: usize = 66;
+const LETTER: usize = 62;
 
 /// What stands left and right of a text, in pixels.
 const PADDING: usize = 6;

@@ -1,7 +1,8 @@
 //! The report as a Go cover profile, for `go tool cover -func` and `-html`, run in the module at the new commit.
 //!
 //! A block is a run of a point's lines (the format: `ParseProfiles` in golang.org/x/tools/cover, profile.go). A point counts
-//! as one statement, however many lines it has, so that the total of `go tool cover -func` is goat's own rate.
+//! as one statement, however many lines it has, so that the total of `go tool cover -func` is goat's own rate. (The tool leaves
+//! out what is in no function: literals of functions in package-level variables.)
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -23,8 +24,10 @@ pub fn render(points: &Points<'_>, plan: &ProbePlan) -> String {
     for (file, items) in points.by_file() {
         let Some(package) = paths.package(file).filter(|_| !file.as_str().contains(['\n', '\r'])) else { continue };
         let source = plan.files.iter().find(|known| known.path == *file);
-        for (lines, block) in blocks(items) {
-            let (LineRange { first, last }, (start, end)) = (lines, columns(source, lines));
+        for ((LineRange { first, last }, nth), block) in blocks(items) {
+            let (start, end) = columns(source, LineRange { first, last });
+            // The tool takes two blocks of the same place for two runs of the same code: they end one column apart.
+            let end = if end > start + nth { end - nth } else { end + nth };
             let Block { statements, count } = block;
             // Writing to a String fails at nothing.
             let _ = writeln!(out, "{package}/{}:{first}.{start},{last}.{end} {statements} {count}", file.name());
@@ -38,16 +41,16 @@ struct Block {
     count: u64,
 }
 
-/// No two blocks with the same lines: the tool would take the second for another run of the same code.
-fn blocks(items: &[&Item]) -> BTreeMap<LineRange, Block> {
+/// By their lines, and how many blocks of the same lines come before.
+fn blocks(items: &[&Item]) -> BTreeMap<(LineRange, usize), Block> {
     let mut blocks = BTreeMap::new();
+    let mut same = BTreeMap::new();
     for item in items.iter().filter(|item| item.is_observable()) {
         let branch = [LineRange::new(item.line, item.line)];
         let runs = if item.lines.is_empty() { &branch } else { item.lines.runs() };
         for (place, &run) in runs.iter().enumerate() {
-            let block = blocks.entry(run).or_insert(Block { statements: 0, count: item.count });
-            block.statements += usize::from(place == 0);
-            block.count = block.count.min(item.count);
+            let nth = same.entry(run).and_modify(|nth| *nth += 1).or_insert(0usize);
+            blocks.insert((run, *nth), Block { statements: usize::from(place == 0), count: item.count });
         }
     }
     blocks
@@ -99,9 +102,14 @@ example.com/shop/cart/cart.go:12.2,12.24 1 0
     }
 
     #[test]
-    fn points_of_the_same_lines_share_a_block() {
+    fn points_of_the_same_lines_are_blocks_of_their_own() {
         let same = |plan: &mut ProbePlan| plan.points[1].lines = plan.points[0].lines.clone();
-        assert_eq!(profile(same, DataType::Bool).lines().last(), Some("example.com/shop/cart/cart.go:10.2,11.24 2 0"));
+        let expected = "\
+mode: set
+example.com/shop/cart/cart.go:10.2,11.24 1 1
+example.com/shop/cart/cart.go:10.2,11.23 1 0
+";
+        assert_eq!(profile(same, DataType::Bool), expected);
     }
 
     #[test]

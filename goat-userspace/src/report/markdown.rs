@@ -2,7 +2,10 @@
 //!
 //! Names and reasons are others' text: each character of theirs that Markdown or HTML would obey is a character reference.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
 
 use super::{Item, Points, State, rfc3339};
 use crate::{
@@ -16,20 +19,24 @@ const MAX_CHARS: usize = 60_000;
 /// With a plan, the lines that did not run are shown. Where all is too long for a comment, first the lines and then the last
 /// files are left out, and it says so.
 pub fn render(points: &Points<'_>, plan: Option<&ProbePlan>) -> String {
-    let head = head(points);
-    let files = |plan: Option<&ProbePlan>| points.by_file().filter_map(|(_, items)| file(items, plan)).collect();
-    let mut files: Vec<String> = files(plan);
-    let chars = |files: &[String]| files.iter().chain([&head]).map(|text| text.chars().count()).sum::<usize>();
-    if plan.is_some() && chars(&files) > MAX_CHARS {
-        files = points.by_file().filter_map(|(_, items)| file(items, None)).collect();
+    let mut out = head(points);
+    let files = |plan: Option<&ProbePlan>| -> Vec<String> {
+        points.by_file().filter_map(|(_, items)| file(items, plan)).collect()
+    };
+    let mut room = MAX_CHARS.saturating_sub(out.chars().count());
+    let mut parts = files(plan);
+    if plan.is_some() && parts.iter().map(|part| part.chars().count()).sum::<usize>() > room {
+        parts = files(None);
     }
-    let all = files.len();
-    while chars(&files) > MAX_CHARS && files.pop().is_some() {}
-    let mut out = head;
-    files.iter().for_each(|file| out.push_str(file));
-    if files.len() < all {
-        // Writing to a String fails at nothing.
-        let _ = writeln!(out, "\n{} more files with lines that did not run are left out here.", all - files.len());
+    for (place, part) in parts.iter().enumerate() {
+        let Some(left) = room.checked_sub(part.chars().count()) else {
+            let more = parts.len() - place;
+            // Writing to a String fails at nothing.
+            let _ = writeln!(out, "\n{more} more files with lines that did not run are left out here.");
+            break;
+        };
+        room = left;
+        out.push_str(part);
     }
     out
 }
@@ -98,8 +105,13 @@ fn rows<'a>(items: &[&'a Item]) -> Vec<(&'a Item, LineSet)> {
 
 /// The lines in a block of code, with their numbers and states.
 fn code(file: &PlanFile, items: &[&Item], out: &mut String) {
-    let state_at = |line| items.iter().find(|item| item.shown_lines().any(|shown| shown == line)).map(|i| i.state);
-    let told: Vec<_> = file.source.iter().filter_map(|source| Some((state_at(source.line)?, source))).collect();
+    let mut states = BTreeMap::new();
+    for item in items {
+        for line in item.shown_lines() {
+            states.entry(line).or_insert(item.state);
+        }
+    }
+    let told: Vec<_> = file.source.iter().filter_map(|source| Some((*states.get(&source.line)?, source))).collect();
     if told.is_empty() {
         return;
     }

@@ -15,6 +15,8 @@ mod line_hits;
 pub mod markdown;
 mod points;
 pub mod prometheus;
+#[cfg(test)]
+mod properties;
 pub mod read;
 pub mod sarif;
 mod selection;

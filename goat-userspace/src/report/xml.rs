@@ -86,6 +86,22 @@ fn allowed(text: &str) -> String {
     text.chars().map(|c| if is_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
+/// Whether `xml` is a document, with nothing in it that XML 1.0 forbids.
+#[cfg(test)]
+pub(super) fn is_well_formed(xml: &str) -> bool {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    let mut depth = 0;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) if start.attributes().all(|attribute| attribute.is_ok()) => depth += 1,
+            Ok(Event::End(_)) => depth -= 1,
+            Ok(Event::Eof) => return depth == 0 && allowed(xml) == xml,
+            Ok(Event::Empty(_) | Event::Text(_) | Event::Decl(_) | Event::GeneralRef(_)) => {}
+            _ => return false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,5 +121,9 @@ mod tests {
 </a>
 ";
         assert_eq!(tree.document(), expected);
+        assert!(is_well_formed(expected));
+        for broken in ["<a>", "<a></b>", "<a b=1 b=2/><a b='1' b='2'></a>", "<a>\u{0}</a>"] {
+            assert!(!is_well_formed(broken), "{broken:?}");
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! The same program judged with an address-only mapping: what goat is measured against.
 
-use std::{env, process::Command};
-
 use anyhow::Result;
 
 use super::{
@@ -10,15 +8,11 @@ use super::{
     judge::{self, Figures},
     toolchain,
 };
-use crate::repository;
 
 /// The figures of the mapping for the points of `plan`.
 pub(super) fn figures(case: &Case<'_>, plan: &Plan) -> Result<Figures> {
     let path = plan.path.with_file_name("address-only.goatplan");
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(repository::root());
-    cargo.args(["run", "--quiet", "--package", "goat-tests", "--example", "address_only", "--"]);
-    let example = toolchain::output(cargo.arg(&plan.path).arg(case.binary).arg(&path))?;
+    let example = toolchain::example("address_only", &[plan.path.as_path(), case.binary, &path], "")?;
     let (sites, emulated) = example.trim().split_once(' ').unwrap_or(("0", "0"));
     let (answer, _) = goat::drive_all(case.goat, &path, case.binary, case.program, &case.oracle)?;
     let mut figures = Figures::of(&judge::judge(case, plan, &answer));

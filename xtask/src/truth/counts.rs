@@ -9,6 +9,7 @@ use super::{
     Case,
     goat::{self, Answer, Point},
     place::FirstLines,
+    toolchain,
 };
 
 /// A function that is entered more often says nothing new and takes long to count.
@@ -44,19 +45,33 @@ impl Counts {
 pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
     let Case { sources, oracle, .. } = case;
     let plan = goat::plan(case.goat, case.tree, case.binary, "func", dir)?;
+    let first = FirstLines::of(&[]);
+    let expected = |point: &Point| -> Option<Vec<u64>> {
+        let block = |run| sources.block(oracle.marks, &first, run, point).map(|block| block.count);
+        oracle.runs.iter().map(block).collect()
+    };
+    let in_question = |p: &&Point| !p.is_excluded() && !sources.lines(&p.file).is_empty();
+    let mut counts = Counts::default();
+    let mut hot = String::new();
+    for point in &plan.points {
+        if expected(point).is_some_and(|counts| counts.iter().any(|count| *count > HOT)) {
+            counts.hot += 1;
+            hot += &format!("{}\n", point.id);
+        }
+    }
+    let path = dir.join("cool.goatplan");
+    toolchain::example("leave_out", &[plan.path.as_path(), &path], &hot)?;
+
     let mut answer = Answer::default();
     for drive in &case.program.drives {
-        answer.add(goat::observe(case.goat, &plan.path, case.binary, drive, "count")?.0);
+        answer.add(goat::observe(case.goat, &path, case.binary, drive, "count")?.0);
     }
-    let first = FirstLines::of(&[]);
-    let mut counts = Counts::default();
-    for point in plan.points.iter().filter(|p| !p.is_excluded() && !sources.lines(&p.file).is_empty()) {
-        let Some(counted) = answer.counts.get(&point.id).copied() else { continue };
-        let block = |run| sources.block(oracle.marks, &first, run, point).map(|block| block.count);
-        let Some(expected) = oracle.runs.iter().map(block).collect::<Option<Vec<u64>>>() else { continue };
+    for point in plan.points.iter().filter(in_question) {
+        let (Some(counted), Some(expected)) = (answer.counts.get(&point.id).copied(), expected(point)) else {
+            continue;
+        };
         match expected[..] {
             [count, ..] if expected.iter().any(|other| *other != count) => counts.unsteady += 1,
-            [count, ..] if count > HOT => counts.hot += 1,
             [count, ..] => {
                 counts.functions += 1;
                 counts.equal += usize::from(count == counted);

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use anyhow::Result;
-
 use super::{goat::Point, toolchain};
 
 /// Instructions shown around each that belongs to the point.
@@ -33,12 +31,12 @@ impl<'a> Disassembly<'a> {
     }
 
     /// What the functions of `point`'s sites, or those that `names` gives, hold on its lines; the sites marked with `>`.
-    pub(super) fn around(&mut self, point: &Point, names: &[String]) -> Result<String> {
+    pub(super) fn around(&mut self, point: &Point, names: &[String]) -> String {
         let file = Path::new(&point.file).file_name().map(|f| f.to_string_lossy().into_owned()).unwrap_or_default();
         let lines: Vec<String> = (point.line..=point.end_line).map(|line| format!("{file}:{line}")).collect();
         let mut text = String::new();
         for name in names.iter().take(FUNCTIONS) {
-            let insns = self.function(name)?;
+            let insns = self.function(name);
             let is_site = |i: &Instruction| point.sites.iter().any(|s| s.address == i.address);
             let mut shown = vec![false; insns.len()];
             for (at, insn) in insns.iter().enumerate() {
@@ -62,10 +60,10 @@ impl<'a> Disassembly<'a> {
                 text += &format!("  {mark} {} {:<24} {}\n", insn.address, insn.place, insn.text);
             }
         }
-        Ok(text)
+        text
     }
 
-    fn function(&mut self, name: &str) -> Result<&[Instruction]> {
+    fn function(&mut self, name: &str) -> &[Instruction] {
         if !self.functions.contains_key(name) {
             let pattern: String = name
                 .chars()
@@ -79,10 +77,11 @@ impl<'a> Disassembly<'a> {
                 .collect();
             let mut go = toolchain::go();
             go.args(["tool", "objdump", "-s", &format!("^{pattern}$")]).arg(self.binary);
-            let insns = toolchain::output(&mut go)?.lines().filter_map(parse).collect();
+            // A stripped binary has no symbols to find functions by: nothing is shown.
+            let insns = toolchain::output(&mut go).map_or(Vec::new(), |text| text.lines().filter_map(parse).collect());
             self.functions.insert(name.to_owned(), insns);
         }
-        Ok(&self.functions[name])
+        &self.functions[name]
     }
 }
 

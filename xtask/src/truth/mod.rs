@@ -4,6 +4,7 @@
 mod baseline;
 mod counts;
 mod disassembly;
+mod document;
 mod drive;
 mod goat;
 mod judge;
@@ -16,6 +17,7 @@ mod statements;
 mod subject;
 mod subjects;
 mod toolchain;
+mod variants;
 
 use std::{fs, path::Path};
 
@@ -55,6 +57,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
 
+    /// Judge the corpus once more for each of several Go releases, flags and targets
+    #[arg(long)]
+    variants: bool,
+
+    /// Write the figures to docs/accuracy.md
+    #[arg(long)]
+    write: bool,
+
     /// Judge an address-only mapping on the same inputs too
     #[arg(long)]
     baseline: bool,
@@ -69,6 +79,12 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    fn show(&self, report: &SubjectReport) {
+        if self.format == Format::Text {
+            print!("{}", report::text(report));
+        }
+    }
+
     fn environment(&self) -> Result<Vec<(String, String)>> {
         let pair = |pair: &String| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.env.iter().map(|env| pair(env).with_context(|| format!("{env:?} is not NAME=VALUE"))).collect()
@@ -91,30 +107,48 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let variant = Variant { flags: args.build_flag.clone(), env: args.environment()? };
     let mut reports = Vec::new();
     for name in names {
-        let dir = repository::root().join("target/tmp/truth").join(name);
-        if dir.exists() {
-            fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
-        }
-        let mut subject = subjects::make(name, &dir)?;
-        subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
-        let report = judge_subject(args, &goat, &variant, subject, &dir).with_context(|| format!("judging {name}"))?;
-        if args.format == Format::Text {
-            print!("{}", report::text(&report));
-        }
+        let report = judge_named(args, &goat, &variant, name)?;
+        args.show(&report);
         reports.push(report);
+    }
+    let mut variants = Vec::new();
+    for named in variants::ALL.iter().filter(|_| args.variants) {
+        let mut report = judge_named(args, &goat, &named.variant(), "corpus")?;
+        report.name = named.name.to_owned();
+        args.show(&report);
+        variants.push(report);
     }
     if args.format == Format::Json {
         println!("{}", report::json(&reports)?);
     }
-    let failed: usize = reports.iter().map(|r| r.failed.len()).sum();
-    let wrong: usize = reports.iter().map(|r| r.total().falsely_covered).sum();
+    if args.write {
+        document::write(&repository::root().join("docs/accuracy.md"), &reports, &variants)?;
+    }
+    let all = || reports.iter().chain(&variants);
+    let failed: usize = all().map(|r| r.failed.len()).sum();
+    let wrong: usize = all().map(|r| r.total().falsely_covered).sum();
     ensure!(failed == 0, "{failed} programs could not be judged");
     ensure!(wrong == 0, "{wrong} lines that did not run were called covered");
     Ok(())
 }
 
+fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
+    let dir = repository::root().join("target/tmp/truth").join(name);
+    // The test and a person may ask at the same time.
+    fs::create_dir_all(dir.parent().context("the directory has a parent")?)?;
+    let lock = fs::File::create(dir.with_extension("lock"))?;
+    lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    let mut subject = subjects::make(name, &dir)?;
+    subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
+    judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
+}
+
 fn judge_subject(args: &Args, goat: &Path, variant: &Variant, subject: Subject, dir: &Path) -> Result<SubjectReport> {
     let Subject { name, about, tree, programs } = subject;
+    let programs = oracle::in_the_build(programs, variant)?;
     let (released, instrumented) = (dir.join("released"), dir.join("instrumented"));
     let mut report = SubjectReport { name, about, programs: Vec::new(), failed: Vec::new() };
     // One program that fails is no reason to know nothing of the others.
@@ -195,7 +229,7 @@ fn judge_program(args: &Args, case: &Case<'_>, plan: &Plan, dir: &Path) -> Resul
         if shown {
             let mut names: Vec<String> = one.point.sites.iter().map(|s| s.function.clone()).collect();
             names.dedup();
-            code = disassembly.around(one.point, &names)?;
+            code = disassembly.around(one.point, &names);
         }
         let source = case.sources.line(&one.point.file, one.point.line).trim().to_owned();
         report.add(Disagreement::new(one, source, code));

@@ -44,12 +44,12 @@ pub(super) struct ProgramReport {
 /// A point that goat does not answer as the oracle does.
 #[derive(Serialize, Clone)]
 pub(super) struct Disagreement {
-    file: String,
-    line: u32,
+    pub(super) file: String,
+    pub(super) line: u32,
     function: String,
     kind: String,
-    source: String,
-    expected: u64,
+    pub(super) source: String,
+    pub(super) expected: u64,
     counted: u64,
     sites: Vec<Site>,
     code: String,

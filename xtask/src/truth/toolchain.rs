@@ -1,12 +1,15 @@
 //! The Go toolchain and git, as the harness runs them: free of the user's settings, their failures with all that they wrote.
 
 use std::{
-    fs,
+    env, fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
+
+use crate::repository;
 
 /// The installed `go`.
 pub(super) fn go() -> Command {
@@ -36,6 +39,24 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
         String::from_utf8_lossy(&out.stderr)
     );
     String::from_utf8(out.stdout).with_context(|| format!("{command:?} wrote no UTF-8"))
+}
+
+/// Runs an example of the goat-tests crate, which may name goat's library, and gives what it prints.
+pub(super) fn example(name: &str, args: &[&Path], input: &str) -> Result<String> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(repository::root());
+    cargo.args(["run", "--quiet", "--package", "goat-tests", "--example", name, "--"]).args(args);
+    let mut child = cargo
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .with_context(|| format!("cannot run {cargo:?}"))?;
+    // It reads all of its input before it writes anything.
+    child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
+    let out = child.wait_with_output()?;
+    ensure!(out.status.success(), "{cargo:?}: {}", out.status);
+    String::from_utf8(out.stdout).with_context(|| format!("{cargo:?} wrote no UTF-8"))
 }
 
 /// Makes `dir`, with all that lies in it, a repository of one commit.

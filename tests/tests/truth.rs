@@ -1,0 +1,56 @@
+//! goat's first promise, on the corpus of optimised Go's known traps: a line that the toolchain's own counters say did not run
+//! is never called covered.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use goat_tests::{goat, kernel, process::Process};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Program {
+    program: String,
+    true_covered: usize,
+    true_not_executed: usize,
+    falsely_covered: Vec<Disagreement>,
+    not_armed: usize,
+    changed_output: usize,
+}
+
+#[derive(Deserialize)]
+struct Disagreement {
+    file: String,
+    line: u32,
+    source: String,
+    code: String,
+}
+
+#[test]
+fn no_line_of_the_corpus_that_did_not_run_is_covered() -> Result<()> {
+    if kernel::is_missing() {
+        return Ok(());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in the repository")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut xtask = Command::new(cargo);
+    xtask.current_dir(root).env("GOAT_BIN", goat::binary()?);
+    xtask.args(["run", "--quiet", "--package", "xtask", "--", "truth", "corpus", "--format", "json"]);
+    let outcome = Process::run(&mut xtask)?;
+    // It fails on what is looked for here, but says first what it found.
+    let programs: Vec<Program> = serde_json::from_str(&outcome.stdout).with_context(|| outcome.stderr.clone())?;
+    ensure!(!outcome.stderr.contains("could not be judged"), "{}", outcome.stderr);
+
+    let mut wrong = String::new();
+    for program in &programs {
+        for one in &program.falsely_covered {
+            wrong += &format!("{}:{}: {}\n{}", one.file, one.line, one.source, one.code);
+        }
+        ensure!(program.not_armed == 0, "{}: {} points without probes", program.program, program.not_armed);
+        ensure!(program.changed_output == 0, "{} says something else with probes", program.program);
+    }
+    ensure!(wrong.is_empty(), "covered, and never run:\n{wrong}");
+    let judged = |count: fn(&Program) -> usize| programs.iter().map(count).sum::<usize>();
+    ensure!(judged(|p| p.true_covered) > 0 && judged(|p| p.true_not_executed) > 0, "nothing was judged");
+    Ok(())
+}
