@@ -36,7 +36,7 @@ use subject::{Program, Subject, Tree, Variant};
 pub(crate) use statements::run_tool;
 
 /// What is to be judged, and how the result is shown.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Args {
     /// What to judge; all of them if none is named: corpus, gofmt, vet, compile, httpbin
     subjects: Vec<String>,
@@ -125,8 +125,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         args.write(&reports, &[])?;
     }
     let mut variants = Vec::new();
+    let lines_only = Args { baseline: false, counts: false, ..args.clone() };
     for named in variants::ALL.iter().filter(|_| args.variants) {
-        let mut report = judge_named(args, &goat, &named.variant(), "corpus")?;
+        let mut report = judge_named(&lines_only, &goat, &named.variant(), "corpus")?;
         report.name = named.name.to_owned();
         args.show(&report);
         variants.push(report);

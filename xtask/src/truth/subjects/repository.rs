@@ -10,7 +10,7 @@ use crate::truth::{
 };
 
 /// What to judge, as typed.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 #[command(next_help_heading = "A program of one's own")]
 pub(in crate::truth) struct Own {
     /// Judge a main package of this repository instead
