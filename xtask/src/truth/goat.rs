@@ -51,7 +51,6 @@ pub(super) struct Point {
     pub(super) file: String,
     pub(super) line: u32,
     pub(super) end_line: u32,
-    pub(super) lines: Vec<u32>,
     pub(super) function: String,
     /// `statement`, `part`, `header`, `branch` or `function`.
     pub(super) kind: String,

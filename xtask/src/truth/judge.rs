@@ -53,38 +53,42 @@ pub(super) fn judge<'a>(case: &Case<'_>, plan: &'a Plan, answer: &Answer) -> Vec
             .map(|run| sources.block(oracle.marks, &first, run, point).map(|block| block.count))
             .collect();
         let counted = answer.counts.get(&point.id).copied();
-        let block = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);
         let remark = if tree.has_remarks { Remark::of(sources.line(&point.file, point.line)) } else { None };
         let is_finer = remark.is_some() || is_operand(sources, statement, point);
+        let block = counts.as_ref().and_then(|c| c.first()).copied().unwrap_or(0);
         let expected = if remark == Some(Remark::NotReached) { 0 } else { block };
         let verdict = match counts {
             _ if point.is_excluded() => Verdict::Excluded,
+            Some(counts) => verdict(&counts, expected, counted, is_finer, point),
             None => Verdict::NoBlock,
-            Some(counts) if counts.iter().any(|c| (*c > 0) != (block > 0)) => Verdict::Unsteady,
-            Some(_) => match counted {
-                None => {
-                    // Of another mapping than goat's: nothing to probe.
-                    let reason = if point.observable { "no-row" } else { point.reason() };
-                    Verdict::Unobservable { reason: reason.to_owned(), ran: expected > 0 }
-                }
-                Some(0) if block > 0 => {
-                    if is_finer {
-                        Verdict::Finer
-                    } else {
-                        Verdict::Missed
-                    }
-                }
-                Some(1..) if expected == 0 => Verdict::FalselyCovered,
-                Some(_) => Verdict::Agreed { ran: expected > 0 },
-            },
         };
         judged.push(Judged { point, verdict, expected, counted: counted.unwrap_or(0) });
     }
     judged
 }
 
+/// Of a point whose block was entered `counts` times in the oracle's runs, and which ran `expected` times as far as the source
+/// tells more.
+fn verdict(counts: &[u64], expected: u64, counted: Option<u64>, is_finer: bool, point: &Point) -> Verdict {
+    let entered = counts.first().is_some_and(|count| *count > 0);
+    if counts.iter().any(|count| (*count > 0) != entered) {
+        return Verdict::Unsteady;
+    }
+    match counted {
+        None => {
+            // Of another mapping than goat's: nothing to probe.
+            let reason = if point.observable { "no-row" } else { point.reason() };
+            Verdict::Unobservable { reason: reason.to_owned(), ran: expected > 0 }
+        }
+        Some(1..) if expected == 0 => Verdict::FalselyCovered,
+        Some(0) if entered && is_finer => Verdict::Finer,
+        Some(0) if entered => Verdict::Missed,
+        Some(_) => Verdict::Agreed { ran: expected > 0 },
+    }
+}
+
 /// What the corpus says of a line whose block does not tell.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Remark {
     /// The block is entered, but the line is not reached.
     NotReached,
@@ -192,4 +196,48 @@ impl Figures {
 /// In percent; 100 of nothing.
 pub(super) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 100.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_follow_from_both_answers() {
+        let point: Point = serde_json::from_value(serde_json::json!({
+            "id": 1, "file": "a.go", "line": 1, "endLine": 1, "function": "f", "kind": "statement",
+            "observable": false, "reason": "speculated", "sites": []
+        }))
+        .unwrap();
+        let blind = |ran| Verdict::Unobservable { reason: "speculated".to_owned(), ran };
+        for (counts, expected, counted, is_finer, verdict) in [
+            ([7, 7], 7, Some(1), false, Verdict::Agreed { ran: true }),
+            ([0, 0], 0, Some(0), false, Verdict::Agreed { ran: false }),
+            ([0, 0], 0, Some(1), false, Verdict::FalselyCovered),
+            ([0, 0], 0, Some(1), true, Verdict::FalselyCovered),
+            ([7, 7], 7, Some(0), false, Verdict::Missed),
+            ([7, 7], 7, Some(0), true, Verdict::Finer),
+            // The source says that a panic comes before the line, whose block is entered.
+            ([7, 7], 0, Some(1), true, Verdict::FalselyCovered),
+            ([7, 7], 0, Some(0), true, Verdict::Finer),
+            ([7, 0], 7, Some(0), false, Verdict::Unsteady),
+            ([7, 7], 7, None, false, blind(true)),
+            ([0, 0], 0, None, false, blind(false)),
+        ] {
+            let found = super::verdict(&counts, expected, counted, is_finer, &point);
+            assert_eq!(found, verdict, "{counts:?} {expected} {counted:?} {is_finer}");
+        }
+    }
+
+    #[test]
+    fn remarks_stand_at_the_end_of_a_line() {
+        for (line, expected) in [
+            ("n++ // not reached", Some(Remark::NotReached)),
+            ("f(x), // either way", Some(Remark::EitherWay)),
+            ("n++ // not reached, says the comment", None),
+            ("n++", None),
+        ] {
+            assert_eq!(Remark::of(line), expected, "{line}");
+        }
+    }
 }

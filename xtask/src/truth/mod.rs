@@ -36,10 +36,13 @@ use subject::{Program, Subject, Tree, Variant};
 pub(crate) use statements::run_tool;
 
 /// What is to be judged, and how the result is shown.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Args {
     /// What to judge; all of them if none is named: corpus, gofmt, vet, compile, httpbin
     subjects: Vec<String>,
+
+    #[command(flatten)]
+    own: subjects::Own,
 
     /// Only these programs of the subjects: a trap of the corpus
     #[arg(long, value_name = "NAME")]
@@ -79,6 +82,14 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The document, as far as it has come: all of it takes long.
+    fn write(&self, reports: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
+        if self.write {
+            document::write(&repository::root().join("docs/accuracy.md"), reports, variants)?;
+        }
+        Ok(())
+    }
+
     fn show(&self, report: &SubjectReport) {
         if self.format == Format::Text {
             print!("{}", report::text(report));
@@ -101,6 +112,7 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let goat = goat::binary()?;
     let names: Vec<&str> = match &args.subjects[..] {
+        [] if args.own.is_given() => vec!["own"],
         [] => subjects::NAMES.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
@@ -110,19 +122,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let report = judge_named(args, &goat, &variant, name)?;
         args.show(&report);
         reports.push(report);
+        args.write(&reports, &[])?;
     }
     let mut variants = Vec::new();
+    let lines_only = Args { baseline: false, counts: false, ..args.clone() };
     for named in variants::ALL.iter().filter(|_| args.variants) {
-        let mut report = judge_named(args, &goat, &named.variant(), "corpus")?;
+        let mut report = judge_named(&lines_only, &goat, &named.variant(), "corpus")?;
         report.name = named.name.to_owned();
         args.show(&report);
         variants.push(report);
+        args.write(&reports, &variants)?;
     }
     if args.format == Format::Json {
         println!("{}", report::json(&reports)?);
-    }
-    if args.write {
-        document::write(&repository::root().join("docs/accuracy.md"), &reports, &variants)?;
     }
     let all = || reports.iter().chain(&variants);
     let failed: usize = all().map(|r| r.failed.len()).sum();
@@ -141,7 +153,7 @@ fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Resul
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
-    let mut subject = subjects::make(name, &dir)?;
+    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir)? };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
 }

@@ -146,7 +146,6 @@ mod tests {
             file: String::new(),
             line: 7,
             end_line: 7,
-            lines: vec![7],
             function: String::new(),
             kind: kind.to_owned(),
             observable: true,

@@ -28,7 +28,7 @@ pub(super) struct Marks {
 impl Marks {
     /// Marks the statement that begins `line` of `file`, if one can be put in front of it.
     pub(super) fn add(&mut self, file: &str, text: &[String], line: u32) {
-        if can_mark(&text, line) {
+        if can_mark(text, line) {
             self.files.entry(file.to_owned()).or_default().insert(line);
         }
     }

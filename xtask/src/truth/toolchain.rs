@@ -1,10 +1,12 @@
 //! The Go toolchain and git, as the harness runs them: free of the user's settings, their failures with all that they wrote.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -43,20 +45,29 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
 
 /// Runs an example of the goat-tests crate, which may name goat's library, and gives what it prints.
 pub(super) fn example(name: &str, args: &[&Path], input: &str) -> Result<String> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(repository::root());
-    cargo.args(["run", "--quiet", "--package", "goat-tests", "--example", name, "--"]).args(args);
-    let mut child = cargo
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains(name) {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.current_dir(repository::root());
+        output(cargo.args(["build", "--quiet", "--package", "goat-tests", "--example", name]))?;
+        built.insert(name.to_owned());
+    }
+    // cargo puts examples below the directory of this program, wherever its target directory is.
+    let exe = env::current_exe().context("cannot find this program")?.with_file_name("examples").join(name);
+    let mut example = Command::new(&exe);
+    let mut child = example
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .with_context(|| format!("cannot run {cargo:?}"))?;
+        .with_context(|| format!("cannot run {example:?}"))?;
     // It reads all of its input before it writes anything.
     child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
     let out = child.wait_with_output()?;
-    ensure!(out.status.success(), "{cargo:?}: {}", out.status);
-    String::from_utf8(out.stdout).with_context(|| format!("{cargo:?} wrote no UTF-8"))
+    ensure!(out.status.success(), "{example:?}: {}", out.status);
+    String::from_utf8(out.stdout).with_context(|| format!("{example:?} wrote no UTF-8"))
 }
 
 /// Makes `dir`, with all that lies in it, a repository of one commit.

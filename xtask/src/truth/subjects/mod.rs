@@ -3,12 +3,14 @@
 mod corpus;
 mod distribution;
 mod httpbin;
+mod repository;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use super::subject::Subject;
+pub(super) use repository::Own;
 
 /// The names that `cargo xtask truth` knows.
 pub(super) const NAMES: [&str; 5] = ["corpus", "gofmt", "vet", "compile", "httpbin"];
