@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{copy::Copy, sites};
+use super::{copy::Copy, every_way};
 use crate::{
     cfg::{Block, BlockIndex, Callee, Cfg, Flow},
     lines::LineSet,
@@ -105,7 +105,7 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
     pub(super) fn is_passed(&self, owner: StatementId) -> bool {
         let branches: Vec<BlockIndex> = (0..self.branches.len()).filter(|b| self.branches[*b]).collect();
         let first = self.copy.compiled.dominators.minimal(&branches);
-        first.is_empty() || sites::lies_on_every_way(self.copy, owner, &first)
+        first.is_empty() || every_way::lies_on_every_way(self.copy, owner, &first)
     }
 
     /// Every edge out of the header's branches, and where it leads. A test of what a body computed stands where the body and the way

@@ -3,10 +3,12 @@
 mod absent;
 mod check;
 mod compiled;
+mod control;
 mod copy;
 mod decision;
 mod entries;
 mod error;
+mod every_way;
 mod file;
 mod finder;
 mod header;
@@ -18,6 +20,7 @@ mod resolve;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sites;
+mod surroundings;
 mod text;
 
 pub use crate::cfg::{Condition, ProbeClass};

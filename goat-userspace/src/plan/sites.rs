@@ -15,8 +15,11 @@
 use super::{
     Condition, Unobservable,
     compiled::Compiled,
+    control::{always_leaves, has_bodies, leaves, leaves_somewhere},
     copy::{Copy, Evidence},
     entries::{self, Entry},
+    every_way::lies_on_every_way,
+    surroundings::{After, Before, Scopes, behind_a_choice, entered_later},
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -245,23 +248,6 @@ fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
         .all(|i| !insns[i].may_fault && matches!(insns[i].flow, Flow::Next | Flow::Jump(_)))
 }
 
-/// Whether an `if` has no else, and its body ends by going elsewhere: what follows it runs only if the condition does not hold.
-fn always_leaves(copy: &Copy<'_, '_>, id: StatementId) -> bool {
-    let [body] = copy.source.statements[id.0 as usize].bodies[..] else { return false };
-    let last = copy.source.blocks[body.0 as usize].statements.last();
-    last.is_some_and(|last| leaves(copy.source.statements[last.0 as usize].kind))
-}
-
-fn leaves(kind: StatementKind) -> bool {
-    use StatementKind::{Break, Continue, Fallthrough, Goto, Return};
-    matches!(kind, Return | Break | Continue | Goto | Fallthrough)
-}
-
-fn has_bodies(kind: StatementKind) -> bool {
-    use StatementKind::{Bare, For, If, Range, Select, Switch, TypeSwitch};
-    matches!(kind, If | For | Range | Switch | TypeSwitch | Select | Bare)
-}
-
 fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
     if id == copy.root {
         return function_entry(copy);
@@ -329,13 +315,8 @@ fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) 
     let spots = decided(copy, id, evidence)?;
     let blocks: Vec<BlockIndex> = spots.iter().filter_map(Spot::block).collect();
     // An edge is only taken where it is known to be every way.
-    let whole = blocks.len() < spots.len() || on_every_way(copy, id, &blocks) && on_every_way_from(copy, id, &blocks);
+    let whole = blocks.len() < spots.len() || lies_on_every_way(copy, id, &blocks);
     if whole { Ok(spots) } else { Err(Unobservable::Speculated) }
-}
-
-/// Whether control passes one of the blocks wherever the statement runs.
-pub(super) fn lies_on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
-    on_every_way(copy, id, blocks) && on_every_way_from(copy, id, blocks)
 }
 
 /// Of the blocks with evidence of `id`, those that decide.
@@ -388,190 +369,4 @@ fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Fou
             Spot::Block { block: b, insn }
         })
         .collect())
-}
-
-/// Whether what follows a statement, and what it guards, can only be reached through the blocks. If not, the statement also runs
-/// where none of its instructions is left: where its condition is known already, say.
-fn on_every_way(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
-    let statement = &copy.source.statements[id.0 as usize];
-    let cfg = &copy.compiled.cfg;
-    let next = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1)
-        .take_while(|at| copy.source.statements[at.0 as usize].label.is_none());
-    let mut later: Vec<(BlockIndex, usize)> = if leaves(statement.kind) {
-        Vec::new()
-    } else {
-        next.map(|next| certain(copy, next, id)).find(|done| !done.is_empty()).unwrap_or_default()
-    };
-    for body in &statement.bodies {
-        for inner in &copy.source.blocks[body.0 as usize].statements {
-            // A label can be jumped to from elsewhere.
-            if copy.source.statements[inner.0 as usize].label.is_none() {
-                later.extend(certain(copy, *inner, id));
-            } else {
-                break;
-            }
-        }
-    }
-    let around = cfg.reachable_without(&|_, to| blocks.contains(&to));
-    later.iter().all(|(b, _)| blocks.contains(b) || !around[*b])
-}
-
-/// The same against what stands in front of the statement: from there, the function does not end without passing the blocks.
-fn on_every_way_from(copy: &Copy<'_, '_>, id: StatementId, blocks: &[BlockIndex]) -> bool {
-    let cfg = &copy.compiled.cfg;
-    let after = |list: Vec<(BlockIndex, usize)>| -> Vec<BlockIndex> {
-        list.into_iter().filter(|(b, _)| !blocks.contains(b)).flat_map(|(b, _)| cfg.blocks[b].succs.clone()).collect()
-    };
-    let starts: Vec<BlockIndex> = match copy.neighbours(id).0 {
-        Some(before) if copy.source.statements[id.0 as usize].label.is_some() || leaves_somewhere(copy, before) => {
-            let kind = copy.source.statements[before.0 as usize].kind;
-            let past = (kind == StatementKind::If && always_leaves(copy, before)).then(|| entries::past(copy, before));
-            past.flatten().into_iter().flatten().map(|(_, to)| to).collect()
-        }
-        Some(before) => after(certain(copy, before, id)),
-        None => match entries::entry(copy, copy.source.statements[id.0 as usize].block) {
-            Some(Entry::Edges(edges)) => edges.into_iter().map(|(_, to)| to).collect(),
-            _ => Vec::new(),
-        },
-    };
-    let mut seen = vec![false; cfg.blocks.len()];
-    let mut todo = starts;
-    while let Some(b) = todo.pop() {
-        if blocks.contains(&b) || cfg.blocks[b].panics || std::mem::replace(&mut seen[b], true) {
-            continue;
-        }
-        if cfg.terminator(b).flow == Flow::Return || !copy.compiled.is_in(copy.node, cfg.blocks[b].first) {
-            return false;
-        }
-        todo.extend(&cfg.blocks[b].succs);
-    }
-    true
-}
-
-/// Whether an instruction of the block ran before it was chosen whether the statement would: an `if` in front of it, or in front of
-/// what it stands in, whose body leaves, became a conditional move in the same block.
-fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
-    let mut at = Some(id);
-    while let Some(inner) = at {
-        let before = std::iter::successors(copy.neighbours(inner).0, |s| copy.neighbours(*s).0);
-        for header in before.filter(|s| leaves_somewhere(copy, *s)) {
-            if copy.chooses_in(block) && !entries::branches(copy, header) {
-                return true;
-            }
-        }
-        let list = copy.source.statements[inner.0 as usize].block;
-        at = if list == copy.root { None } else { copy.source.blocks[list.0 as usize].owner };
-    }
-    false
-}
-
-/// Whether one of a statement's bodies ends by going elsewhere.
-fn leaves_somewhere(copy: &Copy<'_, '_>, id: StatementId) -> bool {
-    copy.source.statements[id.0 as usize].bodies.iter().any(|body| {
-        let statements = &copy.source.blocks[body.0 as usize].statements;
-        statements.iter().any(|s| leaves(copy.source.statements[s.0 as usize].kind) || leaves_somewhere(copy, *s))
-    })
-}
-
-/// The lists around a statement that control may skip, each with the blocks that it can reach without entering the list.
-struct Scopes {
-    /// `None`: how control enters the list is not known.
-    avoidable: Vec<Option<Vec<bool>>>,
-}
-
-impl Scopes {
-    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let around = |scope| entries::reachable_without(copy, scope);
-        Self { avoidable: copy.conditional_scopes(id).into_iter().map(around).collect() }
-    }
-
-    /// Whether the block can only be reached through all of the lists.
-    fn lead_to(&self, block: BlockIndex) -> bool {
-        self.avoidable.iter().all(|reachable| reachable.as_ref().is_some_and(|r| !r[block]))
-    }
-}
-
-/// By block, the instructions of a statement, bodies included, that prove where it ran: calls, stores and branches. By block, the
-/// last of them; `other`'s lines left out.
-fn certain(copy: &Copy<'_, '_>, id: StatementId, other: StatementId) -> Vec<(BlockIndex, usize)> {
-    let lines = copy.source.statements[id.0 as usize].span.lines();
-    let others = copy.source.statements[other.0 as usize].header.lines();
-    let compiled = copy.compiled;
-    let mine = |i: &usize| {
-        compiled.is_solid(*i) && copy.line(*i).is_some_and(|line| lines.contains(line) && !others.contains(line))
-    };
-    (compiled.cfg.blocks.iter().enumerate())
-        .filter(|(b, block)| !block.panics && !block.prologue && compiled.reachable[*b])
-        .filter_map(|(b, block)| Some((b, (block.first..block.end).rev().find(mine)?)))
-        .collect()
-}
-
-/// What the nearest statement in front of a point that does anything for certain does.
-struct Before {
-    done: Vec<(BlockIndex, usize)>,
-}
-
-impl Before {
-    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let before = std::iter::successors(copy.neighbours(id).0, |at| copy.neighbours(*at).0);
-        let mut done = before.map(|previous| certain(copy, previous, id));
-        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
-    }
-
-    /// Whether the evidence does not come before any of that.
-    fn allows(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> bool {
-        self.done.iter().all(|(b, last)| {
-            let earlier = *b != evidence.block && copy.compiled.dominators.dominates(evidence.block, *b);
-            // In the same block there must be something left behind it.
-            let at_end = *b == evidence.block && *last + 1 == copy.compiled.cfg.blocks[*b].end;
-            !earlier && !at_end
-        })
-    }
-
-    /// Where in its block the point begins at the earliest.
-    fn behind(&self, evidence: Evidence) -> usize {
-        let same_block = self.done.iter().find(|(b, _)| *b == evidence.block);
-        same_block.map_or(evidence.insn, |(_, last)| evidence.insn.max(last + 1))
-    }
-}
-
-/// What the nearest statement behind a point that does anything for certain does.
-struct After {
-    done: Vec<(BlockIndex, usize)>,
-}
-
-impl After {
-    fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
-        let after = std::iter::successors(copy.neighbours(id).1, |at| copy.neighbours(*at).1);
-        let mut done = after.map(|next| certain(copy, next, id));
-        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
-    }
-
-    /// Whether the evidence does not come behind any of that, in a later block: it would have been moved down to where its result
-    /// is used.
-    fn allows(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> bool {
-        self.done.iter().all(|(b, _)| *b == evidence.block || !copy.compiled.dominators.dominates(*b, evidence.block))
-    }
-}
-
-/// Whether the block is only reached through a list that stands behind the statement: its instruction was moved down to where
-/// its result is used.
-fn entered_later(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> bool {
-    let statement = &copy.source.statements[id.0 as usize];
-    let mut at = id;
-    // The statements behind it, in its own list.
-    while let (_, Some(next)) = copy.neighbours(at) {
-        let bodies = &copy.source.statements[next.0 as usize].bodies;
-        for body in bodies.iter().filter(|_| copy.source.statements[next.0 as usize].span.start > statement.span.end) {
-            if entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]) {
-                return true;
-            }
-        }
-        at = next;
-    }
-    // And its own bodies, for what stands in a header.
-    statement
-        .bodies
-        .iter()
-        .any(|body| entries::reachable_without(copy, *body).is_some_and(|reachable| !reachable[block]))
 }
