@@ -81,11 +81,6 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// The same on a part of the statement's lines.
     pub(super) fn evidence_on(&self, lines: LineRange, statement: StatementId) -> Vec<Evidence> {
-        let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
-        let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
-        if usable.is_empty() {
-            return Vec::new();
-        }
         // A jump that ends a block has the line of a statement with bodies where it leads out of it.
         let bodies = !self.source.statements[statement.0 as usize].bodies.is_empty();
         let is_loop = matches!(
@@ -94,7 +89,7 @@ impl<'a, 'b> Copy<'a, 'b> {
         );
         let jump = |i: usize| matches!(self.compiled.cfg.insns[i].flow, Flow::Jump(_));
         let counts = |i: usize| self.compiled.is_strong(i) && (!bodies || is_loop || !jump(i));
-        self.evidence_of(&|line| usable.binary_search(&line).is_ok(), &counts)
+        self.evidence_among(lines, statement, &counts)
     }
 
     /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.
@@ -106,12 +101,19 @@ impl<'a, 'b> Copy<'a, 'b> {
     /// place, a constant that is returned. Such an instruction may stand too early or too late: its neighbours must agree.
     pub(super) fn weak_evidence(&self, statement: StatementId) -> Vec<Evidence> {
         let lines = self.source.statements[statement.0 as usize].header.lines();
-        let mine = |line: u32| lines.contains(line) && self.first_statement_on(line) == Some(statement);
-        let usable: Vec<u32> = (lines.first..=lines.last).filter(|l| mine(*l)).collect();
-        if usable.is_empty() {
-            return Vec::new();
-        }
-        self.evidence_of(&|line| usable.binary_search(&line).is_ok(), &|i| self.compiled.begins_row(i))
+        self.evidence_among(lines, statement, &|i| self.compiled.begins_row(i))
+    }
+
+    /// Evidence on those of `lines` that are the statement's own.
+    fn evidence_among(
+        &self,
+        lines: LineRange,
+        statement: StatementId,
+        counts: &dyn Fn(usize) -> bool,
+    ) -> Vec<Evidence> {
+        let own: Vec<u32> =
+            (lines.first..=lines.last).filter(|line| self.first_statement_on(*line) == Some(statement)).collect();
+        if own.is_empty() { Vec::new() } else { self.evidence_of(&|line| own.binary_search(&line).is_ok(), counts) }
     }
 
     fn evidence_of(&self, wanted: &dyn Fn(u32) -> bool, counts: &dyn Fn(usize) -> bool) -> Vec<Evidence> {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cfg::{BlockIndex, Flow},
     plan::Condition,
-    source::{BlockId, BlockKind, StatementId, StatementKind},
+    source::{BlockId, StatementId, StatementKind},
 };
 
 /// How control enters a statement list.
@@ -196,7 +196,6 @@ fn silent_cases(header: &Header<'_, '_, '_>, found: &mut [Option<BTreeSet<Edge>>
         let mut on = (0..header.bodies.len()).filter(|b| block(*b).header.lines().contains(line));
         on.next().filter(|_| on.next().is_none())
     };
-    debug_assert!(header.bodies.iter().all(|b| copy.source.blocks[b.0 as usize].kind != BlockKind::Then));
     let default = (0..found.len()).find(|b| block(*b).default);
     let no_match_is_known = default.is_some_and(|d| found[d].is_some());
     for (body, found) in found.iter_mut().enumerate() {
