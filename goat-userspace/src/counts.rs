@@ -32,8 +32,10 @@ pub enum Armed {
     Armed,
     /// The kernel accepted the site, but the breakpoint is not in the target's text: hits are not counted.
     NotArmed,
-    /// The breakpoint was taken out again, because the site has been hit (`dataType: bool`) or is too hot.
+    /// The breakpoint was taken out for good, because the site has told what it can (`dataType: bool`).
     Disarmed,
+    /// The breakpoint was taken out for a while, because the site is hit too often for the budget.
+    Throttled,
 }
 
 impl Counts {

@@ -9,10 +9,10 @@ use goat::{
     addr::{FileOffset, VirtAddr},
     binary::Identity,
     counts::Counts,
-    http,
+    http::{self, Snapshot},
     lines::{LineRange, LineSet},
     plan::{AppInfo, Component, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, Status},
-    report::{self, Report},
+    report,
     track::Granularity,
 };
 use http_body_util::BodyExt;
@@ -39,22 +39,19 @@ fn recorded() -> Vec<Case> {
 }
 
 struct Recorded {
-    plan: ProbePlan,
+    plan: Arc<ProbePlan>,
     counts: Counts,
 }
 
 impl http::Source for Recorded {
-    fn report(&self) -> Report {
+    fn snapshot(&self) -> Snapshot {
         // Recorded counts are 0 or 1 where the original's data type was bool.
-        report::new(&self.plan, &self.counts, DataType::Count)
+        let report = report::new(&self.plan, &self.counts, DataType::Count);
+        Snapshot { report, plan: Arc::clone(&self.plan), status: goat::status::Status::default() }
     }
 
     fn is_ready(&self) -> bool {
         true
-    }
-
-    fn plan(&self) -> &ProbePlan {
-        &self.plan
     }
 }
 
@@ -102,7 +99,7 @@ fn source(answer: &Value) -> Recorded {
         warnings: vec![],
     };
     plan.check().unwrap();
-    Recorded { plan, counts }
+    Recorded { plan: Arc::new(plan), counts }
 }
 
 fn point(id: u32) -> Point {
@@ -233,14 +230,11 @@ async fn browsers_and_watchers_get_their_own() {
     let router = |ready: bool| {
         struct State(Recorded, bool);
         impl http::Source for State {
-            fn report(&self) -> Report {
-                self.0.report()
+            fn snapshot(&self) -> Snapshot {
+                self.0.snapshot()
             }
             fn is_ready(&self) -> bool {
                 self.1
-            }
-            fn plan(&self) -> &ProbePlan {
-                self.0.plan()
             }
         }
         let answer = json!({"name": "shop", "version": "1", "results": [

@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::SystemTime,
 };
 
 use anyhow::Context;
@@ -23,16 +24,18 @@ use super::{
 use crate::{
     DataType,
     counts::Counts,
-    http,
+    http::{self, Snapshot, Source as _},
     plan::ProbePlan,
     report::{self, Item, Report, Totals},
     session::{self, Session, Target},
+    status::{ProbeStates, Status},
 };
 
 /// The probes and the plan that says what their counts mean.
 pub(super) struct Live {
-    plan: ProbePlan,
+    plan: Arc<ProbePlan>,
     data_type: DataType,
+    started: SystemTime,
     report_to: Option<PathBuf>,
     probes: Mutex<Probes>,
     /// Whether the user was told that something goes wrong while attached.
@@ -76,8 +79,9 @@ impl Live {
         ));
         let report_to = observe.report.clone();
         Ok(Self {
-            plan,
+            plan: Arc::new(plan),
             data_type,
+            started: SystemTime::now(),
             report_to,
             probes: Mutex::new(Probes::Attached(session)),
             warned: AtomicBool::new(false),
@@ -116,7 +120,7 @@ impl Live {
     /// Writes the report where the user asked for it; `None` if they did not.
     pub(super) fn write_report(&self) -> anyhow::Result<Option<&Path>> {
         let Some(path) = &self.report_to else { return Ok(None) };
-        report_file::write(path, &http::Source::report(self))?;
+        report_file::write(path, &self.snapshot().report)?;
         Ok(Some(path))
     }
 
@@ -131,12 +135,12 @@ impl Live {
 
     /// The answer for people, coloured if stderr is a terminal.
     pub(super) fn text(&self) -> String {
-        report::text::render(&http::Source::report(self), say::stderr_style())
+        report::text::render(&self.snapshot().report, say::stderr_style())
     }
 
     /// One line: how much of the change has run.
     pub(super) fn summary(&self) -> String {
-        summary(&http::Source::report(self))
+        summary(&self.snapshot().report)
     }
 }
 
@@ -148,9 +152,18 @@ fn counts(probes: &Probes) -> Counts {
 }
 
 impl http::Source for Live {
-    fn report(&self) -> Report {
-        let counts = counts(&self.probes.lock().unwrap_or_else(PoisonError::into_inner));
-        report::new(&self.plan, &counts, self.data_type)
+    fn snapshot(&self) -> Snapshot {
+        let (counts, backend) = {
+            let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+            let backend = match &*probes {
+                Probes::Attached(session) => Some(session.backend().to_string()),
+                Probes::Detached(_) => None,
+            };
+            (counts(&probes), backend)
+        };
+        let status =
+            Status { started: Some(self.started), backend, probes: ProbeStates::of(&counts), ..Status::default() };
+        Snapshot { report: report::new(&self.plan, &counts, self.data_type), plan: Arc::clone(&self.plan), status }
     }
 
     fn is_ready(&self) -> bool {
@@ -158,10 +171,6 @@ impl http::Source for Live {
             Probes::Attached(session) => session.is_ready(),
             Probes::Detached(_) => false,
         }
-    }
-
-    fn plan(&self) -> &ProbePlan {
-        &self.plan
     }
 }
 
@@ -224,8 +233,6 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::{
         lines::LineSet,

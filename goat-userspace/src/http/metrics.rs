@@ -6,7 +6,7 @@ use super::{App, invalid_component, plain};
 use crate::report::prometheus;
 
 pub(super) async fn answer(State(app): State<App>) -> Response {
-    match prometheus::render(&app.source.report(), app.component.as_deref()) {
+    match prometheus::render(&app.source.snapshot().report, app.component.as_deref()) {
         Ok(text) => plain(StatusCode::OK, text),
         Err(_) => invalid_component(),
     }

@@ -24,16 +24,25 @@ use axum::{
 pub use error::Error;
 pub use serve::{bind, serve};
 
-use crate::{plan::ProbePlan, report::Report};
+use crate::{plan::ProbePlan, report::Report, status::Status};
 
 /// What the server asks for each answer. `session` stays out of sight: the command line joins the two.
 pub trait Source: Send + Sync + 'static {
-    /// The report as of now.
-    fn report(&self) -> Report;
+    /// The answer as of now.
+    fn snapshot(&self) -> Snapshot;
     /// Whether every probe is attached.
     fn is_ready(&self) -> bool;
-    /// The plan, for the page.
-    fn plan(&self) -> &ProbePlan;
+}
+
+/// The answer at an instant: report and plan belong together, whatever configuration is loaded later.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// What ran.
+    pub report: Report,
+    /// The plan that the report is of.
+    pub plan: Arc<ProbePlan>,
+    /// How the tracing itself does.
+    pub status: Status,
 }
 
 /// What every route answers from.

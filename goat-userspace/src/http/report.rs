@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use super::{App, content, problem::problem};
+use super::{App, Snapshot, content, problem::problem};
 use crate::{report::Format, style::Style};
 
 /// For a page that shows what others wrote: nothing of it may run, wherever it was saved from.
@@ -26,7 +26,8 @@ pub(super) async fn answer(State(app): State<App>, Query(query): Query<Vec<(Stri
             }
         }
     }
-    match format.render(&app.source.report(), component, Some(app.source.plan()), Style::PLAIN) {
+    let Snapshot { report, plan, .. } = app.source.snapshot();
+    match format.render(&report, component, Some(&plan), Style::PLAIN) {
         Ok(text) => {
             let mut response = content(StatusCode::OK, format.media_type(), text);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use super::{App, accept, content, invalid_component, page};
+use super::{App, Snapshot, accept, content, invalid_component, page};
 use crate::report::{Order, json};
 
 pub(super) async fn answer(
@@ -14,7 +14,7 @@ pub(super) async fn answer(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    let report = app.source.report();
+    let Snapshot { report, plan, .. } = app.source.snapshot();
     let Ok(selected) = report.select(first(&query, "component")) else {
         return invalid_component();
     };
@@ -22,7 +22,7 @@ pub(super) async fn answer(
         // The page is of one component: the one asked for, else the one that the binary is.
         let asked = (!first(&query, "component").is_empty()).then(|| selected.first().copied()).flatten();
         let own = || report.components.get(report.component? as usize);
-        page::answer(app.source.plan(), &report, asked.or_else(own).or(report.components.first()))
+        page::answer(&plan, &report, asked.or_else(own).or(report.components.first()))
     } else {
         let order = Order::from_query(first(&query, "order"));
         content(StatusCode::OK, "application/json", json::render(&report, &selected, order))

@@ -22,7 +22,7 @@ pub(super) async fn answer(State(app): State<App>, Query(query): Query<Vec<(Stri
         Ok(asked) => asked,
         Err(detail) => return problem(StatusCode::BAD_REQUEST, &detail),
     };
-    let report = app.source.report();
+    let report = app.source.snapshot().report;
     match report.points(component) {
         Ok(points) => {
             let verdict = gate.judge(&points);

@@ -196,6 +196,7 @@ fn encode(state: Armed) -> u8 {
         Armed::Armed => 1,
         Armed::NotArmed => 2,
         Armed::Disarmed => 3,
+        Armed::Throttled => 4,
     }
 }
 
@@ -204,6 +205,7 @@ fn decode(state: u8) -> Armed {
         1 => Armed::Armed,
         2 => Armed::NotArmed,
         3 => Armed::Disarmed,
+        4 => Armed::Throttled,
         _ => Armed::Pending,
     }
 }
