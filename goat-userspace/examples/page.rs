@@ -13,23 +13,24 @@ use goat::{
     addr::{FileOffset, VirtAddr},
     binary::Identity,
     counts::{Armed, Counts, SlotCount},
-    http,
+    http::{self, Snapshot},
     lines::{LineRange, LineSet},
     plan::{
         self, AppInfo, Component, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine, Status,
         Unobservable,
     },
-    report::{self, Report},
+    report,
+    status::{ProbeStates, Status as TracingStatus},
     track::Granularity,
 };
 
 struct Demo {
-    plan: ProbePlan,
+    plan: Arc<ProbePlan>,
     started: (Instant, SystemTime),
 }
 
 impl http::Source for Demo {
-    fn report(&self) -> Report {
+    fn snapshot(&self) -> Snapshot {
         let (start, clock) = self.started;
         let seconds = start.elapsed().as_secs();
         let mut counts = Counts::none(self.plan.sites.len(), clock + start.elapsed());
@@ -45,15 +46,14 @@ impl http::Source for Demo {
                 }
             };
         }
-        report::new(&self.plan, &counts, DataType::Count)
+        let report = report::new(&self.plan, &counts, DataType::Count);
+        let status =
+            TracingStatus { started: Some(clock), probes: ProbeStates::of(&counts), ..TracingStatus::default() };
+        Snapshot { report, plan: Arc::clone(&self.plan), status }
     }
 
     fn is_ready(&self) -> bool {
         true
-    }
-
-    fn plan(&self) -> &ProbePlan {
-        &self.plan
     }
 }
 
@@ -64,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
         None => demo_plan(),
     };
     plan.check()?;
-    let demo = Demo { plan, started: (Instant::now(), SystemTime::now()) };
+    let demo = Demo { plan: Arc::new(plan), started: (Instant::now(), SystemTime::now()) };
     let listener = http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 57005))).await?;
     println!("http://{}/", listener.local_addr()?);
     http::serve(listener, http::router(Arc::new(demo), None), std::future::pending()).await;
