@@ -87,7 +87,7 @@ pub enum Callee {
     DeferReturn,
     /// `runtime.deferproc`: the branch behind it is only taken after a recovered panic.
     DeferProc,
-    /// `runtime.gcWriteBarrier`: the branch in front of it is the collector's business.
+    /// `runtime.gcWriteBarrier`, `wbZero`, `wbMove`: the block and the branch in front of it are the collector's business.
     WriteBarrier,
 }
 

@@ -88,7 +88,7 @@ fn known_callee<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Opti
     match name.strip_prefix("runtime.") {
         Some("deferreturn") => Callee::DeferReturn,
         Some(name) if name.starts_with("deferproc") => Callee::DeferProc,
-        Some(name) if name.starts_with("gcWriteBarrier") => Callee::WriteBarrier,
+        Some(name) if name.starts_with("gcWriteBarrier") || matches!(name, "wbZero" | "wbMove") => Callee::WriteBarrier,
         _ => Callee::Other,
     }
 }

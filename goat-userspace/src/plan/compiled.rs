@@ -2,7 +2,7 @@
 
 use crate::{
     binary::{Binary, FileId, Function},
-    cfg::{self, BlockIndex, Cfg, Dominators, Flow},
+    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flow},
 };
 
 /// A decoded function of the binary.
@@ -11,9 +11,9 @@ pub(super) struct Compiled<'b> {
     pub(super) cfg: Cfg,
     pub(super) dominators: Dominators,
     pub(super) backwards: Dominators,
-    /// By block: whether a call of the function can get there. What only the runtime jumps to, after a panic was recovered from, runs
-    /// no statement.
-    pub(super) reachable: Vec<bool>,
+    /// By block: whether what stands in it shows that a statement ran. Not in the stack check, on the way to an implicit panic, in
+    /// what only the runtime jumps to after a panic was recovered from, nor where the garbage collector is told of a store.
+    pub(super) tells: Vec<bool>,
     /// By instruction.
     places: Vec<Place>,
 }
@@ -40,12 +40,16 @@ impl<'b> Compiled<'b> {
                 Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
             })
             .collect();
-        let mut reachable = cfg.reachable_from_entry();
+        let mut tells = cfg.reachable_from_entry();
         if let Some(resumed) = cfg.resumed() {
             // A panic may have skipped whatever stands in front of it.
-            (0..reachable.len()).filter(|b| dominators.dominates(resumed, *b)).for_each(|b| reachable[b] = false);
+            (0..tells.len()).filter(|b| dominators.dominates(resumed, *b)).for_each(|b| tells[b] = false);
         }
-        Ok(Self { function, cfg, dominators, backwards, reachable, places })
+        for (b, block) in cfg.blocks.iter().enumerate() {
+            let barrier = cfg.insns[block.first..block.end].iter().any(|i| i.callee == Callee::WriteBarrier);
+            tells[b] &= !block.prologue && !block.panics && !barrier;
+        }
+        Ok(Self { function, cfg, dominators, backwards, tells, places })
     }
 
     /// The line that the instruction belongs to in the body of `node` (`None`: the function's own body): its own, or that of

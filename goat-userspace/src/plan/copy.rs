@@ -83,16 +83,14 @@ impl<'a, 'b> Copy<'a, 'b> {
     pub(super) fn evidence_on(&self, lines: LineRange, statement: StatementId) -> Vec<Evidence> {
         // A jump that ends a block has the line of a statement with bodies where it leads out of it.
         let bodies = !self.source.statements[statement.0 as usize].bodies.is_empty();
-        let is_loop = matches!(
-            self.source.statements[statement.0 as usize].kind,
-            StatementKind::For | StatementKind::Range | StatementKind::Bare
-        );
+        let is_loop =
+            matches!(self.source.statements[statement.0 as usize].kind, StatementKind::For | StatementKind::Range);
         let jump = |i: usize| matches!(self.compiled.cfg.insns[i].flow, Flow::Jump(_));
         let counts = |i: usize| self.compiled.is_strong(i) && (!bodies || is_loop || !jump(i));
         self.evidence_among(lines, statement, &counts)
     }
 
-    /// By block, the strong instructions whose line satisfies `wanted`; blocks of the prologue and of implicit panics left out.
+    /// By block, the strong instructions whose line satisfies `wanted`; blocks that tell nothing left out.
     pub(super) fn evidence_where(&self, wanted: &dyn Fn(u32) -> bool) -> Vec<Evidence> {
         self.evidence_of(wanted, &|i| self.compiled.is_strong(i))
     }
@@ -119,7 +117,7 @@ impl<'a, 'b> Copy<'a, 'b> {
     fn evidence_of(&self, wanted: &dyn Fn(u32) -> bool, counts: &dyn Fn(usize) -> bool) -> Vec<Evidence> {
         let mut found: Vec<Evidence> = Vec::new();
         for (b, block) in self.compiled.cfg.blocks.iter().enumerate() {
-            if block.prologue || block.panics || !self.compiled.reachable[b] {
+            if !self.compiled.tells[b] {
                 continue;
             }
             let mut mine =
@@ -137,7 +135,9 @@ impl<'a, 'b> Copy<'a, 'b> {
         let file = self.source;
         let touches = |s: &StatementId| {
             let statement = &file.statements[s.0 as usize];
-            file.blocks[statement.block.0 as usize].function == self.function && statement.header.lines().contains(line)
+            file.blocks[statement.block.0 as usize].function == self.function
+                && statement.kind != StatementKind::Bare
+                && statement.header.lines().contains(line)
         };
         let ids = (0..u32::try_from(file.statements.len()).expect("fewer than 2^32 statements")).map(StatementId);
         // Innermost last: of nested statements with this line in their headers the outer one begins first.
@@ -214,8 +214,47 @@ impl<'a, 'b> Copy<'a, 'b> {
 
     /// The statement's neighbours in its list: the one before and the one behind it.
     pub(super) fn neighbours(&self, statement: StatementId) -> (Option<StatementId>, Option<StatementId>) {
-        let list = &self.source.blocks[self.source.statements[statement.0 as usize].block.0 as usize].statements;
-        let at = list.iter().position(|s| *s == statement).expect("a statement stands in its block's list");
-        (at.checked_sub(1).map(|i| list[i]), list.get(at + 1).copied())
+        let list = self.list(self.list_of(statement));
+        match list.iter().position(|s| *s == statement) {
+            Some(at) => (at.checked_sub(1).map(|i| list[i]), list.get(at + 1).copied()),
+            // Braces themselves.
+            None => (None, None),
+        }
+    }
+
+    /// The list that control enters when it comes to the statement: braces that only make a scope are none.
+    pub(super) fn list_of(&self, statement: StatementId) -> BlockId {
+        let mut at = self.source.statements[statement.0 as usize].block;
+        while let Some(owner) = self.source.blocks[at.0 as usize].owner.filter(|o| self.is_scope(*o)) {
+            at = self.source.statements[owner.0 as usize].block;
+        }
+        at
+    }
+
+    /// The list's first statement.
+    pub(super) fn first_in(&self, list: BlockId) -> Option<StatementId> {
+        self.list(list).first().copied()
+    }
+
+    /// The statements of a list, with what stands in braces that only make a scope.
+    fn list(&self, list: BlockId) -> Vec<StatementId> {
+        let mut flat = Vec::new();
+        let mut todo: Vec<StatementId> = self.source.blocks[list.0 as usize].statements.iter().rev().copied().collect();
+        while let Some(statement) = todo.pop() {
+            if self.is_scope(statement) {
+                let body = self.source.statements[statement.0 as usize].bodies.first();
+                let inner = body.map(|b| &self.source.blocks[b.0 as usize].statements);
+                todo.extend(inner.into_iter().flatten().rev());
+            } else {
+                flat.push(statement);
+            }
+        }
+        flat
+    }
+
+    /// Braces that no `break` can name.
+    fn is_scope(&self, statement: StatementId) -> bool {
+        let statement = &self.source.statements[statement.0 as usize];
+        statement.kind == StatementKind::Bare && statement.label.is_none()
     }
 }

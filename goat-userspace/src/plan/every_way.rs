@@ -56,7 +56,7 @@ pub(super) fn on_every_way_from(copy: &Copy<'_, '_>, id: StatementId, blocks: &[
             past.flatten().into_iter().flatten().map(|(_, to)| to).collect()
         }
         Some(before) => after(certain(copy, before, id)),
-        None => match entries::entry(copy, copy.source.statements[id.0 as usize].block) {
+        None => match entries::entry(copy, copy.list_of(id)) {
             Some(Entry::Edges(edges)) => edges.into_iter().map(|(_, to)| to).collect(),
             _ => Vec::new(),
         },

@@ -100,8 +100,8 @@ fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
 /// `for {`: what its body begins with is the loop's first block, and the ways there from outside the loop are the statement.
 fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let body = copy.source.statements[id.0 as usize].bodies.first().ok_or(Unobservable::OptimisedOut)?;
-    let first = copy.source.blocks[body.0 as usize].statements.first().ok_or(Unobservable::OptimisedOut)?;
-    let spots = from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first))?;
+    let first = copy.first_in(*body).ok_or(Unobservable::OptimisedOut)?;
+    let spots = from_evidence(copy, first, copy.evidence(first)).or_else(|_| behind(copy, first))?;
     let [Spot::Block { block, .. }] = spots[..] else { return Err(Unobservable::Speculated) };
     Ok(entered(copy, block).unwrap_or(spots))
 }
@@ -172,7 +172,7 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
         return Err(Unobservable::OptimisedOut);
     }
     match copy.neighbours(id) {
-        (None, _) => block_entry(copy, statement.block),
+        (None, _) => block_entry(copy, copy.list_of(id)),
         (Some(before), _) => {
             let kind = copy.source.statements[before.0 as usize].kind;
             if kind == StatementKind::If && always_leaves(copy, before) {
@@ -255,8 +255,8 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
     let block = &copy.source.blocks[id.0 as usize];
     let Some(owner) = block.owner else { return Err(Unobservable::OptimisedOut) };
     if block.kind == BlockKind::Bare || copy.is_endless(owner) {
-        return match block.statements.first() {
-            Some(first) => from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first)),
+        return match copy.first_in(id) {
+            Some(first) => from_evidence(copy, first, copy.evidence(first)).or_else(|_| behind(copy, first)),
             None => statement(copy, owner),
         };
     }
@@ -271,9 +271,9 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
         None => {}
     }
     // Without a decision to look at, only what can't have been done early tells.
-    let first = block.statements.first().ok_or(Unobservable::Speculated)?;
-    let solid: Vec<Evidence> = copy.evidence(*first).into_iter().filter(|e| e.solid).collect();
-    if solid.is_empty() { Err(Unobservable::Speculated) } else { from_evidence(copy, *first, copy.evidence(*first)) }
+    let first = copy.first_in(id).ok_or(Unobservable::Speculated)?;
+    let solid: Vec<Evidence> = copy.evidence(first).into_iter().filter(|e| e.solid).collect();
+    if solid.is_empty() { Err(Unobservable::Speculated) } else { from_evidence(copy, first, copy.evidence(first)) }
 }
 
 fn function_entry(copy: &Copy<'_, '_>) -> Found {
@@ -290,10 +290,7 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
         return Ok(vec![Spot::Block { block, insn: inside.first }]);
     }
     let mut found: Vec<Evidence> = Vec::new();
-    for (b, block) in compiled.cfg.blocks.iter().enumerate().filter(|(_, b)| !b.prologue && !b.panics) {
-        if !compiled.reachable[b] {
-            continue;
-        }
+    for (b, block) in compiled.cfg.blocks.iter().enumerate().filter(|(b, _)| compiled.tells[*b]) {
         let mine = |i: &usize| compiled.is_in(copy.node, *i) && compiled.is_strong(*i);
         if let Some(insn) = (block.first..block.end).find(mine) {
             found.push(Evidence { block: b, insn, solid: false });

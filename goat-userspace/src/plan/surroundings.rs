@@ -20,7 +20,7 @@ pub(super) fn behind_a_choice(copy: &Copy<'_, '_>, id: StatementId, block: Block
                 return true;
             }
         }
-        let list = copy.source.statements[inner.0 as usize].block;
+        let list = copy.list_of(inner);
         at = if list == copy.root { None } else { copy.source.blocks[list.0 as usize].owner };
     }
     false
@@ -54,7 +54,7 @@ pub(super) fn certain(copy: &Copy<'_, '_>, id: StatementId, other: StatementId) 
         compiled.is_solid(*i) && copy.line(*i).is_some_and(|line| lines.contains(line) && !others.contains(line))
     };
     (compiled.cfg.blocks.iter().enumerate())
-        .filter(|(b, block)| !block.panics && !block.prologue && compiled.reachable[*b])
+        .filter(|(b, _)| compiled.tells[*b])
         .filter_map(|(b, block)| Some((b, (block.first..block.end).rev().find(mine)?)))
         .collect()
 }
