@@ -2,7 +2,7 @@
 
 use crate::{
     binary::{Binary, FileId, Function},
-    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flow},
+    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flags, Flow},
 };
 
 /// A decoded function of the binary.
@@ -27,12 +27,57 @@ struct Place {
     node: Option<u32>,
 }
 
+/// Branches that bear an earlier line than the comparison that they ask, and that comparison: where the branch of an `if` became a
+/// conditional move, the block has grown together with the next one, whose branch then bears the line of the first. Loops are left
+/// out: the test of a value that the body computes bears the body's line.
+fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[Place]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for (b, block) in cfg.blocks.iter().enumerate() {
+        let loops = block.succs.iter().any(|s| dominators.dominates(*s, b))
+            || block.preds.iter().any(|p| dominators.dominates(b, *p));
+        if loops {
+            continue;
+        }
+        let branch = block.end - 1;
+        let Flow::Branch(..) = cfg.insns[branch].flow else { continue };
+        let setter = (block.first..branch).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched);
+        let Some(setter) = setter.filter(|i| !cfg.insns[*i].weak && cfg.insns[*i].flow == Flow::Next) else { continue };
+        // One that only makes the flags anew has no position of its own.
+        let place = places[setter];
+        let begun =
+            (block.first..=setter).rev().take_while(|i| places[*i] == place).any(|i| i > 0 && places[i - 1] != place);
+        if begun && is_behind(function, place, places[branch]) {
+            found.push((branch, setter));
+        }
+    }
+    found
+}
+
+/// Whether a place is known to stand behind another one, in the body that both are part of.
+fn is_behind(function: &Function, place: Place, other: Place) -> bool {
+    let chain = |place: Place| {
+        // Outermost first: the position in each body, and the call inlined there.
+        let mut chain = vec![(place.node, place.file, place.line)];
+        let mut at = place.node;
+        while let Some(node) = at {
+            let call = &function.inlined[node as usize];
+            chain.push((call.parent, call.call_file, call.call_line));
+            at = call.parent;
+        }
+        chain.reverse();
+        chain
+    };
+    let (place, other) = (chain(place), chain(other));
+    let differ = place.iter().zip(&other).find(|(a, b)| a != b);
+    differ.is_some_and(|(a, b)| a.0 == b.0 && a.1 == b.1 && a.2 > b.2 && b.2 != 0)
+}
+
 impl<'b> Compiled<'b> {
     pub(super) fn new(binary: &Binary, function: &'b Function) -> Result<Self, cfg::Error> {
         let cfg = cfg::build(binary, function.range)?;
         let dominators = Dominators::new(&cfg);
         let backwards = Dominators::backwards(&cfg);
-        let places = cfg
+        let mut places: Vec<Place> = cfg
             .insns
             .iter()
             .map(|insn| {
@@ -40,6 +85,9 @@ impl<'b> Compiled<'b> {
                 Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
             })
             .collect();
+        for (branch, setter) in misplaced(function, &cfg, &dominators, &places) {
+            places[branch] = places[setter];
+        }
         let mut tells = cfg.reachable_from_entry();
         if let Some(resumed) = cfg.resumed() {
             // A panic may have skipped whatever stands in front of it.

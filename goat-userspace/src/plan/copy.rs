@@ -236,6 +236,11 @@ impl<'a, 'b> Copy<'a, 'b> {
         self.list(list).first().copied()
     }
 
+    /// The list's last statement.
+    pub(super) fn last_in(&self, list: BlockId) -> Option<StatementId> {
+        self.list(list).last().copied()
+    }
+
     /// The statements of a list, with what stands in braces that only make a scope.
     fn list(&self, list: BlockId) -> Vec<StatementId> {
         let mut flat = Vec::new();

@@ -77,6 +77,31 @@ pub(super) fn past(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<E
     (!edges.is_empty() && ways.iter().all(told)).then_some(edges)
 }
 
+/// The edges on which a loop's header finds that there is no further round.
+pub(super) fn out_of_loop(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
+    let ways = Header::new(copy, owner).ways();
+    let edges: BTreeSet<Edge> =
+        ways.iter().filter(|(_, way)| way.label == Label::Outside).map(|(edge, _)| *edge).collect();
+    (!edges.is_empty()).then_some(edges)
+}
+
+/// The edges on which a switch without a default finds that no case matches, if it is known on which each of them does.
+pub(super) fn unmatched(copy: &Copy<'_, '_>, owner: StatementId) -> Option<BTreeSet<Edge>> {
+    let mut matched = BTreeSet::new();
+    for body in &copy.source.statements[owner.0 as usize].bodies {
+        let Some(Entry::Edges(into)) = entry(copy, *body) else { return None };
+        matched.extend(into);
+    }
+    let mut header = Header::new(copy, owner);
+    let ways = header.ways();
+    let edges: BTreeSet<Edge> = ways
+        .iter()
+        .filter(|(edge, way)| way.label == Label::Outside && !matched.contains(edge))
+        .map(|(edge, _)| *edge)
+        .collect();
+    (!edges.is_empty() && header.is_passed(owner)).then_some(edges)
+}
+
 /// By body of `owner`: its entry.
 fn bodies(copy: &Copy<'_, '_>, owner: StatementId) -> Vec<Option<Entry>> {
     let mut header = Header::new(copy, owner);

@@ -3,6 +3,7 @@
 mod absent;
 mod check;
 mod compiled;
+mod completion;
 mod control;
 mod copy;
 mod decision;

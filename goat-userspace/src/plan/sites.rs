@@ -15,7 +15,8 @@
 use super::{
     Condition, Unobservable,
     compiled::Compiled,
-    control::{always_leaves, has_bodies, leaves, leaves_somewhere},
+    completion::completion,
+    control::{has_bodies, leaves, leaves_somewhere},
     copy::{Copy, Evidence},
     entries::{self, Entry},
     every_way::lies_on_every_way,
@@ -66,7 +67,8 @@ impl Spot {
     }
 }
 
-type Found = Result<Vec<Spot>, Unobservable>;
+/// Spots, or why there are none.
+pub(super) type Found = Result<Vec<Spot>, Unobservable>;
 
 /// Where `anchor` is decided in this copy.
 pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
@@ -79,7 +81,7 @@ pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
     if spots.len() > MAX_SPOTS { Err(Unobservable::Speculated) } else { Ok(spots) }
 }
 
-fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+pub(super) fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     if copy.is_endless(id) {
         return endless(copy, id);
     }
@@ -147,7 +149,7 @@ fn behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let mut at = id;
     loop {
         let statement = &copy.source.statements[at.0 as usize];
-        if leaves(statement.kind) || has_bodies(statement.kind) {
+        if leaves(statement.kind) || has_bodies(statement.kind) && !is_nothing(copy, at) {
             return Err(Unobservable::OptimisedOut);
         }
         let (_, Some(next)) = copy.neighbours(at) else { return Err(Unobservable::OptimisedOut) };
@@ -165,8 +167,17 @@ fn behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     }
 }
 
+/// Whether a choice has left nothing that could go elsewhere: its bodies, if they are entered, come back to the next statement.
+fn is_nothing(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+    let chooses = matches!(
+        copy.source.statements[id.0 as usize].kind,
+        StatementKind::If | StatementKind::Switch | StatementKind::TypeSwitch
+    );
+    chooses && !leaves_somewhere(copy, id) && is_harmless(copy, id)
+}
+
 /// The way to a statement that has no evidence: through statements that can't go elsewhere, from the list's entry.
-fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
+pub(super) fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let statement = &copy.source.statements[id.0 as usize];
     if statement.label.is_some() {
         return Err(Unobservable::OptimisedOut);
@@ -174,73 +185,16 @@ fn in_front(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     match copy.neighbours(id) {
         (None, _) => block_entry(copy, copy.list_of(id)),
         (Some(before), _) => {
-            let kind = copy.source.statements[before.0 as usize].kind;
-            if kind == StatementKind::If && always_leaves(copy, before) {
-                let edges = entries::past(copy, before).ok_or(Unobservable::OptimisedOut)?;
-                return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect());
-            }
-            if has_bodies(kind) && kind != StatementKind::Bare {
-                return joined(copy, before);
-            }
-            if leaves(kind) || has_bodies(kind) {
+            if leaves(copy.source.statements[before.0 as usize].kind) {
                 return Err(Unobservable::OptimisedOut);
             }
-            if !is_harmless(copy, before) {
-                return straight_behind(copy, before);
-            }
-            from_evidence(copy, before, copy.evidence(before)).or_else(|_| in_front(copy, before))
+            completion(copy, before)
         }
     }
-}
-
-/// What runs right behind a statement that is straight-line code: behind the last thing that it does, in the one block of it all.
-fn straight_behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
-    let lines = copy.source.statements[id.0 as usize].span.lines();
-    let compiled = copy.compiled;
-    let all = copy.evidence_where(&|line| lines.contains(line));
-    let [one] = all[..] else { return Err(Unobservable::OptimisedOut) };
-    from_evidence(copy, id, copy.evidence(id))?;
-    let end = compiled.cfg.blocks[one.block].end;
-    let mine = |i: &usize| copy.line(*i).is_some_and(|line| lines.contains(line));
-    let last = (one.insn..end).rev().find(mine).ok_or(Unobservable::OptimisedOut)?;
-    if last + 1 >= end {
-        Err(Unobservable::OptimisedOut)
-    } else {
-        Ok(vec![Spot::Block { block: one.block, insn: last + 1 }])
-    }
-}
-
-/// What runs behind a statement with bodies once all ways through it have come together: the block on every way from its header to
-/// the function's end, if only the header leads there, and no body goes elsewhere.
-fn joined(copy: &Copy<'_, '_>, id: StatementId) -> Found {
-    let compiled = copy.compiled;
-    if leaves_somewhere(copy, id) {
-        return Err(Unobservable::OptimisedOut);
-    }
-    let [Spot::Block { block, .. }] = from_evidence(copy, id, copy.evidence(id))?[..] else {
-        return Err(Unobservable::OptimisedOut);
-    };
-    let lines = copy.source.statements[id.0 as usize].span.lines();
-    let inside: Vec<BlockIndex> =
-        copy.evidence_where(&|line| lines.contains(line)).into_iter().filter(|e| e.solid).map(|e| e.block).collect();
-    let ways = std::iter::successors(compiled.backwards.immediate(block), |b| compiled.backwards.immediate(*b));
-    for join in ways {
-        // Still a part of it: a later comparison of its header, a call in its body.
-        if inside.contains(&join) {
-            continue;
-        }
-        let only = compiled.dominators.dominates(block, join);
-        let all_in = inside.iter().all(|b| compiled.backwards.dominates(join, *b));
-        let insn = compiled.cfg.blocks[join].first;
-        let same_body = compiled.is_in(copy.node, insn);
-        let found = only && all_in && same_body;
-        return if found { Ok(vec![Spot::Block { block: join, insn }]) } else { Err(Unobservable::OptimisedOut) };
-    }
-    Err(Unobservable::OptimisedOut)
 }
 
 /// Whether a statement always goes on to the next one: it neither calls nor touches memory that may not be there.
-fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
+pub(super) fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
     let lines = copy.source.statements[id.0 as usize].span.lines();
     let insns = &copy.compiled.cfg.insns;
     (0..insns.len())
@@ -248,7 +202,7 @@ fn is_harmless(copy: &Copy<'_, '_>, id: StatementId) -> bool {
         .all(|i| !insns[i].may_fault && matches!(insns[i].flow, Flow::Next | Flow::Jump(_)))
 }
 
-fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
+pub(super) fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
     if id == copy.root {
         return function_entry(copy);
     }
@@ -308,7 +262,7 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
 }
 
 /// Of the blocks with evidence of `id`, those that decide, if the statement can't run without any of them.
-fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
+pub(super) fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
     let spots = decided(copy, id, evidence)?;
     let blocks: Vec<BlockIndex> = spots.iter().filter_map(Spot::block).collect();
     // An edge is only taken where it is known to be every way.
