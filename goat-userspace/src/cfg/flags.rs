@@ -29,11 +29,15 @@ pub enum Flags {
     Chosen(Condition),
 }
 
-/// A CMP, or a TEST.
+/// A CMP, a TEST, or a BT.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Comparison {
     /// Whether the right side is a constant, or zero.
     pub constant: bool,
     /// Whether it tells whether one byte is zero, as for a truth value.
     pub byte_zero: bool,
+    /// Whether it tells whether some bits of a value are zero: `x & 4 == 4` becomes `x & 4 != 0`.
+    pub masked: bool,
+    /// Whether it is a BT, whose answer is the carry flag.
+    pub bit: bool,
 }

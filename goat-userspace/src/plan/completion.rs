@@ -10,7 +10,7 @@ use super::{
     sites::{Found, Spot, block_entry, from_evidence, in_front, is_harmless, statement},
 };
 use crate::{
-    cfg::BlockIndex,
+    cfg::{BlockIndex, Flow},
     source::{BlockId, StatementId, StatementKind},
 };
 
@@ -120,29 +120,47 @@ fn breaks(copy: &Copy<'_, '_>, id: StatementId) -> Option<Vec<StatementId>> {
     Some(found)
 }
 
-/// What runs right behind a statement that is straight-line code: behind the last thing that it does, in the one block of it all.
+/// What runs right behind a statement without bodies: behind the last thing that it does, if that is all in one block; else, where
+/// all ways through it have come together.
 fn straight_behind(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let lines = copy.source.statements[id.0 as usize].span.lines();
     let compiled = copy.compiled;
+    let insns = &compiled.cfg.insns;
     let all = copy.evidence_where(&|line| lines.contains(line));
-    let [one] = all[..] else { return NOT_TOLD };
-    from_evidence(copy, id, copy.evidence(id))?;
+    let first = from_evidence(copy, id, copy.evidence(id))?;
+    let [one] = all[..] else {
+        let [Spot::Block { block, .. }] = first[..] else { return NOT_TOLD };
+        return join_of(copy, id, block);
+    };
     let end = compiled.cfg.blocks[one.block].end;
     let mine = |i: &usize| copy.line(*i).is_some_and(|line| lines.contains(line));
     let last = (one.insn..end).rev().find(mine).ok_or(Unobservable::OptimisedOut)?;
-    if last + 1 >= end { NOT_TOLD } else { Ok(vec![Spot::Block { block: one.block, insn: last + 1 }]) }
+    match insns[last].flow {
+        _ if last + 1 < end => Ok(vec![Spot::Block { block: one.block, insn: last + 1 }]),
+        // It panics.
+        Flow::Panic { explicit: true } => Ok(Vec::new()),
+        // Whatever the branch decides, it is the last thing.
+        Flow::Branch(..) | Flow::Jump(_) if !insns[last].may_fault => {
+            Ok(vec![Spot::Block { block: one.block, insn: last }])
+        }
+        _ => NOT_TOLD,
+    }
 }
 
-/// What runs behind a statement with bodies once all ways through it have come together: the block on every way from its header to
-/// the function's end, if only the header leads there, and no body goes elsewhere.
+/// What runs right behind a statement with bodies once all ways through it have come together, if no body goes elsewhere.
 fn joined(copy: &Copy<'_, '_>, id: StatementId) -> Found {
-    let compiled = copy.compiled;
     if leaves_somewhere(copy, id) {
         return NOT_TOLD;
     }
-    let [Spot::Block { block, .. }] = from_evidence(copy, id, copy.evidence(id))?[..] else {
-        return NOT_TOLD;
-    };
+    match from_evidence(copy, id, copy.evidence(id))?[..] {
+        [Spot::Block { block, .. }] => join_of(copy, id, block),
+        _ => NOT_TOLD,
+    }
+}
+
+/// The block on every way from the statement's first one to the function's end, if only the statement leads there.
+fn join_of(copy: &Copy<'_, '_>, id: StatementId, block: BlockIndex) -> Found {
+    let compiled = copy.compiled;
     let lines = copy.source.statements[id.0 as usize].span.lines();
     let inside: Vec<BlockIndex> =
         copy.evidence_where(&|line| lines.contains(line)).into_iter().filter(|e| e.solid).map(|e| e.block).collect();

@@ -21,7 +21,7 @@ pub(super) struct Decision {
 /// The instruction that decides the `if` in this copy: a branch, or the first conditional move.
 pub(super) fn of(copy: &Copy<'_, '_>, statement: StatementId) -> Option<Decision> {
     let node = &copy.source.statements[statement.0 as usize];
-    let condition = node.condition?;
+    let condition = node.condition()?;
     let lines = node.header.lines();
     let insns = &copy.compiled.cfg.insns;
     let on_header = |i: &usize| {
@@ -58,7 +58,7 @@ pub(super) fn of(copy: &Copy<'_, '_>, statement: StatementId) -> Option<Decision
 }
 
 /// Whether the source's condition holds when the code does; `None` if one does not follow from the other.
-fn is_true(condition: Condition, comparison: Comparison, code: Code) -> Option<bool> {
+pub(super) fn is_true(condition: Condition, comparison: Comparison, code: Code) -> Option<bool> {
     const EQUAL: u8 = 4;
     const NOT_EQUAL: u8 = 5;
     let equal = match code.0 {
@@ -66,9 +66,19 @@ fn is_true(condition: Condition, comparison: Comparison, code: Code) -> Option<b
         NOT_EQUAL => Some(false),
         _ => None,
     };
+    if comparison.bit {
+        // The carry flag is the bit.
+        let Condition::Equal { negated, zero: true } = condition else { return None };
+        return match code.0 {
+            2 => Some(negated),
+            3 => Some(!negated),
+            _ => None,
+        };
+    }
     match condition {
+        Condition::Equal { zero, .. } if comparison.masked && !zero => None,
         // A byte that is compared with zero may be what a function that compares returned: then zero means different.
-        Condition::Equal { negated } => Some(equal? != negated).filter(|_| !comparison.byte_zero),
+        Condition::Equal { negated, .. } => Some(equal? != negated).filter(|_| !comparison.byte_zero),
         Condition::Truth { negated } => Some(equal? == negated).filter(|_| comparison.byte_zero),
         Condition::Order { order, literal } if comparison.constant => {
             let greater = matches!(order, Order::Greater | Order::GreaterOrEqual);
@@ -89,5 +99,15 @@ fn is_true(condition: Condition, comparison: Comparison, code: Code) -> Option<b
             }
         }
         Condition::Order { .. } => None,
+        // Whichever side stands first, and whether the code holds for the condition or for its opposite. Of a constant the
+        // compiler may take the next one: `x < 128` becomes `x <= 127`.
+        Condition::Compare { strict } if !comparison.constant => match code.0 {
+            // below, above, less, greater
+            2 | 7 | 12 | 15 => Some(strict),
+            // above or equal, below or equal, greater or equal, less or equal
+            3 | 6 | 13 | 14 => Some(!strict),
+            _ => None,
+        },
+        Condition::Compare { .. } => None,
     }
 }

@@ -13,6 +13,7 @@ use super::{
     copy::Copy,
     decision::{self, Decision},
     header::{Edge, Header, Label, Way},
+    operands,
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -156,10 +157,12 @@ fn silent_sides(
             if header.branches.iter().all(|b| !b) {
                 return decision.map(|d| chosen(found.len(), d));
             }
-            if let Some(sides) = decision.and_then(|d| branch_sides(header, d)) {
+            let sides =
+                decision.and_then(|d| branch_sides(header, d)).map(|sides| sides.map(|side| BTreeSet::from([side])));
+            if let Some(sides) = sides.or_else(|| operands::sides(header, owner)) {
                 for (body, side) in sides.into_iter().enumerate().take(found.len()) {
                     if found[body].is_none() && silent(body) {
-                        found[body] = Some(BTreeSet::from([side]));
+                        found[body] = Some(side);
                     }
                 }
             } else if let [None] = found

@@ -92,6 +92,11 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
         }
     }
 
+    /// Whether the line is one on which the decision is made.
+    pub(super) fn is_on(&self, line: Option<u32>) -> bool {
+        line.is_some_and(|line| self.lines.contains(line))
+    }
+
     /// The body that a line belongs to; lines that the header shares with a body tell nothing.
     fn body_on(&self, line: u32) -> Option<usize> {
         if self.lines.contains(line) {

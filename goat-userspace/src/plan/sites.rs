@@ -72,13 +72,29 @@ pub(super) type Found = Result<Vec<Spot>, Unobservable>;
 
 /// Where `anchor` is decided in this copy.
 pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
-    let spots = match anchor {
-        Anchor::Statement(s) => statement(copy, s)?,
-        Anchor::Line(s, line) => part(copy, s, line)?,
-        Anchor::Block(b) => block_entry(copy, b)?,
-        Anchor::Function(_) => function_entry(copy)?,
+    let found = match anchor {
+        Anchor::Statement(s) => statement(copy, s),
+        Anchor::Line(s, line) => part(copy, s, line),
+        Anchor::Block(b) => block_entry(copy, b),
+        Anchor::Function(_) => function_entry(copy),
     };
+    let spots = found.map_err(|why| if has_code(copy, anchor) { why } else { Unobservable::OptimisedOut })?;
+    if spots.is_empty() {
+        return Err(Unobservable::OptimisedOut);
+    }
     if spots.len() > MAX_SPOTS { Err(Unobservable::Speculated) } else { Ok(spots) }
+}
+
+/// Whether any instruction in the copy is the anchor's own.
+fn has_code(copy: &Copy<'_, '_>, anchor: Anchor) -> bool {
+    match anchor {
+        Anchor::Statement(s) | Anchor::Line(s, _) => !copy.evidence(s).is_empty() || !copy.weak_evidence(s).is_empty(),
+        Anchor::Block(b) => {
+            let lines = copy.source.blocks[b.0 as usize].span.lines();
+            !copy.evidence_where(&|line| lines.contains(line)).is_empty()
+        }
+        Anchor::Function(_) => true,
+    }
 }
 
 pub(super) fn statement(copy: &Copy<'_, '_>, id: StatementId) -> Found {
@@ -111,11 +127,14 @@ fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
 /// The edges into a loop from outside, if the block is where the loop begins.
 fn entered(copy: &Copy<'_, '_>, block: BlockIndex) -> Option<Vec<Spot>> {
     let Compiled { cfg, dominators, .. } = copy.compiled;
-    let preds = cfg.blocks[block].preds.iter().copied();
-    let (back, into): (Vec<BlockIndex>, Vec<BlockIndex>) = preds.partition(|p| dominators.dominates(block, *p));
-    let prologue = into.iter().any(|p| cfg.blocks[*p].prologue);
-    (!back.is_empty() && !into.is_empty() && !prologue)
-        .then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
+    // A loop around an inlined call that begins with it goes on outside of the call's body.
+    let rounds =
+        |p: &BlockIndex| dominators.dominates(block, *p) && copy.compiled.is_in(copy.node, cfg.blocks[*p].end - 1);
+    let (back, into): (Vec<BlockIndex>, Vec<BlockIndex>) = cfg.blocks[block].preds.iter().partition(|p| rounds(p));
+    // The stack check runs again once the stack has grown, but leads on only once.
+    let repeated = |p: &BlockIndex| cfg.blocks[*p].prologue && !matches!(cfg.terminator(*p).flow, Flow::Branch(..));
+    let told = !back.is_empty() && !into.is_empty() && !into.iter().any(repeated);
+    told.then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
 }
 
 /// A line within a statement. One that left no instruction is taken for the statement; one that did may be an operand that is not
@@ -239,7 +258,7 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
         // A loop back to the first block would count each round as a call.
         let rounds = inside.preds.iter().any(|p| !compiled.cfg.blocks[*p].prologue);
         if rounds {
-            return Err(Unobservable::Speculated);
+            return entered(copy, block).ok_or(Unobservable::Speculated);
         }
         return Ok(vec![Spot::Block { block, insn: inside.first }]);
     }
@@ -252,6 +271,7 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
     }
     let blocks: Vec<BlockIndex> = found.iter().map(|e| e.block).collect();
     match dominators.minimal(&blocks)[..] {
+        [first] if begins_with_a_loop(copy, first) => entered(copy, first).ok_or(Unobservable::Speculated),
         [first] => {
             let insn = found.iter().find(|e| e.block == first).expect("it was taken from there").insn;
             Ok(vec![Spot::Block { block: first, insn }])
@@ -259,6 +279,14 @@ fn function_entry(copy: &Copy<'_, '_>) -> Found {
         [] => Err(Unobservable::OptimisedOut),
         _ => Err(Unobservable::Speculated),
     }
+}
+
+/// Whether a way back to the block lies in the copy itself: a loop of the function's, or one that clears memory.
+fn begins_with_a_loop(copy: &Copy<'_, '_>, block: BlockIndex) -> bool {
+    let Compiled { cfg, dominators, .. } = copy.compiled;
+    let back =
+        |p: &BlockIndex| dominators.dominates(block, *p) && copy.compiled.is_in(copy.node, cfg.blocks[*p].end - 1);
+    cfg.blocks[block].preds.iter().any(back)
 }
 
 /// Of the blocks with evidence of `id`, those that decide, if the statement can't run without any of them.

@@ -7,7 +7,7 @@ mod go;
 mod line_classes;
 
 pub use build_constraint::BuildContext;
-pub use condition::{Condition, Order};
+pub use condition::{Condition, Next, Operand, Order};
 pub use go::parse;
 
 use crate::{
@@ -215,6 +215,17 @@ pub struct Statement {
     pub closures: Vec<FunctionId>,
     /// Its label, without the colon's position being part of any statement.
     pub label: Option<Span>,
+    /// For an `if`: what its condition asks.
+    pub operands: Vec<Operand>,
+}
+
+impl Statement {
     /// For an `if` whose condition is one comparison or one truth value: which.
-    pub condition: Option<Condition>,
+    pub fn condition(&self) -> Option<Condition> {
+        match self.operands[..] {
+            [Operand { asks, holds: Next::Then, .. }] => asks,
+            [Operand { asks, .. }] => asks.map(Condition::negated),
+            _ => None,
+        }
+    }
 }

@@ -2,30 +2,81 @@
 
 use tree_sitter::Node;
 
-use crate::source::{Condition, Order};
+use crate::source::{Condition, Next, Operand, Order};
 
-/// What the `if` asks; `None` for anything that takes more than one comparison to answer.
-pub(super) fn of(node: Node<'_>, text: &[u8]) -> Option<Condition> {
-    let condition = bare(node.child_by_field_name("condition")?)?;
-    match condition.kind() {
-        "binary_expression" => comparison(condition, text),
-        "unary_expression" => {
-            let operand = bare(condition.child_by_field_name("operand")?)?;
-            let negated = condition.child_by_field_name("operator")?.kind() == "!";
-            (negated && is_value(operand)).then_some(Condition::Truth { negated: true })
+/// A condition with more operands than this is not taken apart.
+const MAX_OPERANDS: usize = 8;
+
+/// What the `if` asks; nothing if the condition has too many operands.
+pub(super) fn of(node: Node<'_>, text: &[u8]) -> Vec<Operand> {
+    let mut operands = Vec::new();
+    let Some(condition) = node.child_by_field_name("condition") else { return operands };
+    // What is still to be taken apart, and what comes next behind it.
+    let mut todo = vec![(condition, Next::Then, Next::Else)];
+    while let Some((node, holds, fails)) = todo.pop() {
+        let Some(node) = bare(node) else { return Vec::new() };
+        let sides = || Some((node.child_by_field_name("left")?, node.child_by_field_name("right")?));
+        match (operator(node), sides()) {
+            (Some("!"), _) => match node.child_by_field_name("operand") {
+                Some(operand) => todo.push((operand, fails, holds)),
+                None => return Vec::new(),
+            },
+            (Some(word @ ("&&" | "||")), Some((left, right))) => {
+                let Some(count) = leaves(left) else { return Vec::new() };
+                let behind = Next::Operand(operands.len() + count);
+                todo.push((right, holds, fails));
+                todo.push(if word == "&&" { (left, behind, fails) } else { (left, holds, behind) });
+            }
+            _ => operands.push(Operand { asks: leaf(node, text), holds, fails }),
         }
-        _ if is_value(condition) => Some(Condition::Truth { negated: false }),
+        if operands.len() > MAX_OPERANDS {
+            return Vec::new();
+        }
+    }
+    operands
+}
+
+/// How many operands a part of a condition has.
+fn leaves(node: Node<'_>) -> Option<usize> {
+    let (mut todo, mut count) = (vec![node], 0);
+    while let Some(node) = todo.pop() {
+        let node = bare(node)?;
+        match operator(node) {
+            Some("!") => todo.push(node.child_by_field_name("operand")?),
+            Some("&&" | "||") => todo.extend([node.child_by_field_name("left")?, node.child_by_field_name("right")?]),
+            _ => count += 1,
+        }
+        if count > MAX_OPERANDS {
+            return None;
+        }
+    }
+    Some(count)
+}
+
+fn operator<'t>(node: Node<'t>) -> Option<&'t str> {
+    if !matches!(node.kind(), "binary_expression" | "unary_expression") {
+        return None;
+    }
+    node.child_by_field_name("operator").map(|operator| operator.kind())
+}
+
+/// What an operand asks; `None` for anything that takes more than one comparison to answer.
+fn leaf(node: Node<'_>, text: &[u8]) -> Option<Condition> {
+    match node.kind() {
+        "binary_expression" => comparison(node, text),
+        _ if is_value(node) => Some(Condition::Truth { negated: false }),
         _ => None,
     }
 }
 
 fn comparison(node: Node<'_>, text: &[u8]) -> Option<Condition> {
     let (left, right) = (bare(node.child_by_field_name("left")?)?, bare(node.child_by_field_name("right")?)?);
-    let operator = node.child_by_field_name("operator")?.kind();
+    let operator = operator(node)?;
     match operator {
         "==" | "!=" => {
             let plain = |side: Node<'_>| !matches!(side.kind(), "true" | "false") && !compares(side);
-            (plain(left) && plain(right)).then_some(Condition::Equal { negated: operator == "!=" })
+            let zero = [left, right].iter().any(|side| text.get(side.byte_range()) == Some(b"0"));
+            (plain(left) && plain(right)).then_some(Condition::Equal { negated: operator == "!=", zero })
         }
         "<" | "<=" | ">" | ">=" => {
             let order = match operator {
@@ -37,7 +88,8 @@ fn comparison(node: Node<'_>, text: &[u8]) -> Option<Condition> {
             match (is_literal(left), is_literal(right)) {
                 (false, true) => Some(Condition::Order { order, literal: integer(right, text) }),
                 (true, false) => Some(Condition::Order { order: order.swapped(), literal: integer(left, text) }),
-                _ => None,
+                (false, false) => Some(Condition::Compare { strict: matches!(operator, "<" | ">") }),
+                (true, true) => None,
             }
         }
         _ => None,

@@ -372,7 +372,7 @@ impl<'t> Walk<'t> {
             .find(|child| child.kind() == "{" || kinds::of(*child) == Kind::Block)
             .map_or(span.end, |brace| behind_brace(self.span(brace)));
         self.statement(id).header = Span { start: span.start, end: brace.min(span.end) };
-        self.statement(id).condition = condition::of(node, self.text);
+        self.statement(id).operands = condition::of(node, self.text);
         Frame { statement: true, ..Frame::plain(Role::Control(id)) }
     }
 
@@ -387,8 +387,8 @@ impl<'t> Walk<'t> {
         let id = StatementId(index(self.file.statements.len()));
         let span = self.span(node);
         let (bodies, closures) = (Vec::new(), Vec::new());
-        let (label, condition) = (self.label.take(), None);
-        let statement = Statement { kind, block, span, header: span, bodies, closures, label, condition };
+        let (label, operands) = (self.label.take(), Vec::new());
+        let statement = Statement { kind, block, span, header: span, bodies, closures, label, operands };
         self.file.statements.push(statement);
         self.file.blocks[block.0 as usize].statements.push(id);
         self.statements.push(Some(id));
