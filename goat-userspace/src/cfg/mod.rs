@@ -85,6 +85,8 @@ pub enum Callee {
     Other,
     /// `runtime.deferreturn`: where the runtime goes on after a recovered panic.
     DeferReturn,
+    /// `runtime.panicwrap`: a wrapper of a value's method was called on a nil pointer.
+    PanicWrap,
     /// `runtime.deferproc`: the branch behind it is only taken after a recovered panic.
     DeferProc,
     /// `runtime.gcWriteBarrier`, `wbZero`, `wbMove`: the block and the branch in front of it are the collector's business.

@@ -86,6 +86,7 @@ fn known_callee<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Opti
     }
     let name = symbol(VirtAddr(instruction.near_branch_target())).unwrap_or_default();
     match name.strip_prefix("runtime.") {
+        Some("panicwrap") => Callee::PanicWrap,
         Some("deferreturn") => Callee::DeferReturn,
         Some(name) if name.starts_with("deferproc") => Callee::DeferProc,
         Some(name) if name.starts_with("gcWriteBarrier") || matches!(name, "wbZero" | "wbMove") => Callee::WriteBarrier,

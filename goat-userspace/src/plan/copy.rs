@@ -24,6 +24,8 @@ pub(super) struct Copy<'a, 'b> {
     pub(super) function: FunctionId,
     /// The statement list that the copy begins with: the function's body, or that of a loop over a function (`F-range1`).
     pub(super) root: BlockId,
+    /// Whether it lies in a wrapper, with none of the method's lines.
+    pub(super) wrapper: bool,
     /// Bodies of loops over functions, which have copies of their own.
     elsewhere: &'a BTreeSet<BlockId>,
     /// Memo of [`super::entries::entry`].
@@ -53,7 +55,8 @@ impl<'a, 'b> Copy<'a, 'b> {
         elsewhere: &'a BTreeSet<BlockId>,
     ) -> Self {
         let lines = (0..compiled.cfg.insns.len()).map(|i| compiled.line_in(node, file, i)).collect();
-        Self { compiled, node, source, function, root, elsewhere, entries: RefCell::default(), lines }
+        let wrapper = false;
+        Self { compiled, node, source, function, root, wrapper, elsewhere, entries: RefCell::default(), lines }
     }
 
     /// The instruction's line in this copy.

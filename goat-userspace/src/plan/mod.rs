@@ -24,6 +24,7 @@ pub(crate) mod sample;
 mod sites;
 mod surroundings;
 mod text;
+mod wrapper;
 
 pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;

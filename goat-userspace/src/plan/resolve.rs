@@ -8,7 +8,13 @@ use std::{
 
 use super::{
     AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
-    Unobservable, absent::Absent, compiled::Compiled, copy::Copy, finder::Finder, placement, sites,
+    Unobservable,
+    absent::Absent,
+    compiled::Compiled,
+    copy::Copy,
+    finder::{Finder, Found},
+    placement, sites,
+    wrapper::{self, Packages},
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
@@ -58,7 +64,11 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let compiled_file: Vec<Option<FileId>> = (inputs.sources.files.iter())
         .map(|f| paths.files.get(&f.path).and_then(|c| ids.get(c.file.as_str()).copied()))
         .collect();
-    let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
+    let mut wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
+    let wrappers = ids.get(wrapper::FILE).copied();
+    if !wanted.is_empty() {
+        wanted.extend(wrappers);
+    }
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
 
     let mut slots = Slots::default();
@@ -66,7 +76,11 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let by_function = points_by_function(inputs.points);
     let finder = Finder::new(inputs.sources, &compiled_file);
     let mut elsewhere: BTreeMap<u32, BTreeSet<BlockId>> = BTreeMap::new();
-    for found in functions.iter().flat_map(|f| finder.copies(f)) {
+    let mut packages = Packages::default();
+    for (function, found) in functions.iter().flat_map(|f| finder.copies(f).into_iter().map(move |found| (f, found))) {
+        if found.node.is_none() {
+            packages.add(&function.name, found.source);
+        }
         let body = inputs.sources.files[found.source as usize].functions[found.function.0 as usize].body;
         let of_file = elsewhere.entry(found.source).or_default();
         if found.root != body {
@@ -74,7 +88,13 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         }
     }
     for function in &functions {
-        let found = finder.copies(function);
+        let mut found = finder.copies(function);
+        let wrapped = wrappers.filter(|file| function.rows.iter().all(|row| row.file == *file));
+        let wrapped = wrapped.and_then(|file| Some((file, packages.wrapped(&function.name, inputs.sources)?)));
+        if let Some((file, (source, method))) = wrapped {
+            let root = inputs.sources.files[source as usize].functions[method.0 as usize].body;
+            found = vec![Found { source, function: method, root, file, node: None }];
+        }
         // Decoding costs more than everything else: only for functions that hold a point.
         if !found.iter().any(|f| by_function.contains_key(&(f.source, f.function))) {
             continue;
@@ -86,10 +106,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
                 continue;
             }
         };
+        if wrapped.is_some() && !wrapper::holds_body(&compiled, function) {
+            continue;
+        }
         for place in found {
             let source = &inputs.sources.files[place.source as usize];
             let bodies = &elsewhere[&place.source];
-            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
+            let mut copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
+            copy.wrapper = wrapped.is_some();
             for point in by_function.get(&(place.source, place.function)).into_iter().flatten() {
                 if copy.covers(point.anchor) {
                     statuses.entry(point.id).or_default().add(&copy, point, &mut slots);

@@ -21,6 +21,7 @@ use super::{
     entries::{self, Entry},
     every_way::lies_on_every_way,
     surroundings::{After, Before, Scopes, behind_a_choice, entered_later},
+    wrapper,
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -73,6 +74,7 @@ pub(super) type Found = Result<Vec<Spot>, Unobservable>;
 /// Where `anchor` is decided in this copy.
 pub(super) fn locate(copy: &Copy<'_, '_>, anchor: Anchor) -> Found {
     let found = match anchor {
+        _ if copy.wrapper => wrapper::locate(copy, anchor),
         Anchor::Statement(s) => statement(copy, s),
         Anchor::Line(s, line) => part(copy, s, line),
         Anchor::Block(b) => block_entry(copy, b),
