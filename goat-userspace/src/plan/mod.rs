@@ -12,6 +12,7 @@ mod error;
 mod every_way;
 mod file;
 mod finder;
+mod function_entry;
 mod header;
 mod json;
 mod observability;

@@ -14,12 +14,12 @@
 
 use super::{
     Condition, Unobservable,
-    compiled::Compiled,
     completion::completion,
     control::{has_bodies, leaves, leaves_somewhere},
     copy::{Copy, Evidence},
     entries::{self, Entry},
     every_way::lies_on_every_way,
+    function_entry::{entered, function_entry},
     surroundings::{After, Before, Scopes, behind_a_choice, entered_later},
     wrapper,
 };
@@ -124,19 +124,6 @@ fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     let spots = from_evidence(copy, first, copy.evidence(first)).or_else(|_| behind(copy, first))?;
     let [Spot::Block { block, .. }] = spots[..] else { return Err(Unobservable::Speculated) };
     Ok(entered(copy, block).unwrap_or(spots))
-}
-
-/// The edges into a loop from outside, if the block is where the loop begins.
-fn entered(copy: &Copy<'_, '_>, block: BlockIndex) -> Option<Vec<Spot>> {
-    let Compiled { cfg, dominators, .. } = copy.compiled;
-    // A loop around an inlined call that begins with it goes on outside of the call's body.
-    let rounds =
-        |p: &BlockIndex| dominators.dominates(block, *p) && copy.compiled.is_in(copy.node, cfg.blocks[*p].end - 1);
-    let (back, into): (Vec<BlockIndex>, Vec<BlockIndex>) = cfg.blocks[block].preds.iter().partition(|p| rounds(p));
-    // The stack check runs again once the stack has grown, but leads on only once.
-    let repeated = |p: &BlockIndex| cfg.blocks[*p].prologue && !matches!(cfg.terminator(*p).flow, Flow::Branch(..));
-    let told = !back.is_empty() && !into.is_empty() && !into.iter().any(repeated);
-    told.then(|| into.into_iter().map(|from| Spot::Edge { from, to: block }).collect())
 }
 
 /// A line within a statement. One that left no instruction is taken for the statement; one that did may be an operand that is not
@@ -249,46 +236,6 @@ pub(super) fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
     let first = copy.first_in(id).ok_or(Unobservable::Speculated)?;
     let solid: Vec<Evidence> = copy.evidence(first).into_iter().filter(|e| e.solid).collect();
     if solid.is_empty() { Err(Unobservable::Speculated) } else { from_evidence(copy, first, copy.evidence(first)) }
-}
-
-fn function_entry(copy: &Copy<'_, '_>) -> Found {
-    let compiled = copy.compiled;
-    let dominators = &compiled.dominators;
-    if copy.node.is_none() {
-        let block = compiled.body_entry().ok_or(Unobservable::OptimisedOut)?;
-        let inside = &compiled.cfg.blocks[block];
-        // A loop back to the first block would count each round as a call.
-        let rounds = inside.preds.iter().any(|p| !compiled.cfg.blocks[*p].prologue);
-        if rounds {
-            return entered(copy, block).ok_or(Unobservable::Speculated);
-        }
-        return Ok(vec![Spot::Block { block, insn: inside.first }]);
-    }
-    let mut found: Vec<Evidence> = Vec::new();
-    for (b, block) in compiled.cfg.blocks.iter().enumerate().filter(|(b, _)| compiled.tells[*b]) {
-        let mine = |i: &usize| compiled.is_in(copy.node, *i) && compiled.is_strong(*i);
-        if let Some(insn) = (block.first..block.end).find(mine) {
-            found.push(Evidence { block: b, insn, solid: false });
-        }
-    }
-    let blocks: Vec<BlockIndex> = found.iter().map(|e| e.block).collect();
-    match dominators.minimal(&blocks)[..] {
-        [first] if begins_with_a_loop(copy, first) => entered(copy, first).ok_or(Unobservable::Speculated),
-        [first] => {
-            let insn = found.iter().find(|e| e.block == first).expect("it was taken from there").insn;
-            Ok(vec![Spot::Block { block: first, insn }])
-        }
-        [] => Err(Unobservable::OptimisedOut),
-        _ => Err(Unobservable::Speculated),
-    }
-}
-
-/// Whether a way back to the block lies in the copy itself: a loop of the function's, or one that clears memory.
-fn begins_with_a_loop(copy: &Copy<'_, '_>, block: BlockIndex) -> bool {
-    let Compiled { cfg, dominators, .. } = copy.compiled;
-    let back =
-        |p: &BlockIndex| dominators.dominates(block, *p) && copy.compiled.is_in(copy.node, cfg.blocks[*p].end - 1);
-    cfg.blocks[block].preds.iter().any(back)
 }
 
 /// Of the blocks with evidence of `id`, those that decide, if the statement can't run without any of them.
