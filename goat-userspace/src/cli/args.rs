@@ -102,6 +102,10 @@ pub(super) struct ChangeArgs {
     #[arg(long, value_name = "REV", env = "GOAT_OLD")]
     pub(super) old: Option<String>,
 
+    /// Compare with the common ancestor of both commits, as `git diff OLD...NEW` does
+    #[arg(long)]
+    pub(super) merge_base: bool,
+
     /// The commit that the binary was built from [default: newBranch of goat.yaml, else HEAD]
     #[arg(long, value_name = "REV", env = "GOAT_NEW")]
     pub(super) new: Option<String>,

@@ -25,6 +25,7 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
+        merge_base: settings.merge_base,
         precision: settings.diff_precision(),
         filter: settings.filter.clone(),
     };

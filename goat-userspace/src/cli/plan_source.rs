@@ -38,13 +38,14 @@ pub(super) fn obtain(source: &PlanSource, loaded: &Loaded, target: &Path) -> any
 /// Options that only making a plan obeys. They may come from the environment, so that they are no error beside a file.
 fn without_effect(source: &PlanSource) -> Vec<&'static str> {
     let PlanSource { plan: _, binary, reading: ReadingArgs { allow_mismatch, debug_file, path_map }, change } = source;
-    let ChangeArgs { repo: _, old, new, granularity, diff_precision } = change;
+    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision } = change;
     [
         ("--binary", binary.is_some()),
         ("--allow-mismatch", *allow_mismatch),
         ("--debug-file", debug_file.is_some()),
         ("--path-map", !path_map.is_empty()),
         ("--old", old.is_some()),
+        ("--merge-base", *merge_base),
         ("--new", new.is_some()),
         ("--granularity", granularity.is_some()),
         ("--diff-precision", diff_precision.is_some()),
