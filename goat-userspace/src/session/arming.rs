@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use super::{slot_set::SlotSet, text::Text};
+use super::{process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -81,9 +81,9 @@ impl Arming {
         &self.order
     }
 
-    /// Whether the text of process `pid` is there, with the probes of `linked`.
-    pub(super) fn knows(&self, pid: u32, linked: &Arc<SlotSet>) -> bool {
-        self.lock().iter().any(|t| t.process().pid() == pid && Arc::ptr_eq(t.linked(), linked))
+    /// Whether the text of `process` is there, with the probes of `linked`.
+    pub(super) fn knows(&self, process: &Process, linked: &Arc<SlotSet>) -> bool {
+        self.lock().iter().any(|t| std::ptr::eq(t.process(), process) && Arc::ptr_eq(t.linked(), linked))
     }
 
     /// Forgets the texts with the probes of `linked` whose processes are gone.

@@ -87,10 +87,9 @@ impl Executable {
         Ok(binary::open(&self.path())?.identity().clone())
     }
 
-    /// The processes that run it now and that goat may see.
-    pub(super) fn processes(&self, proc: &Proc) -> Vec<u32> {
-        let runs_it = |pid: &u32| Version::at(&proc.file(*pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version));
-        proc.pids().into_iter().filter(runs_it).collect()
+    /// Whether process `pid` runs it, as far as goat may see.
+    pub(super) fn is_run_by(&self, proc: &Proc, pid: u32) -> bool {
+        Version::at(&proc.file(pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version))
     }
 
     /// Fails unless it is the plan's binary, with the plan's instructions at its sites.

@@ -2,15 +2,18 @@
 
 mod arming;
 mod binding;
+mod cgroup;
 mod counters;
 mod disarm;
 mod error;
 mod executable;
 mod features;
+mod finder;
 mod linker;
 mod loader;
 mod perf_event;
 mod process;
+mod scan;
 mod slot_set;
 pub mod spawn;
 mod target;
@@ -28,6 +31,7 @@ pub use binding::BindingId;
 pub use error::Error;
 pub use executable::{Executable, Version, describe, is_same_build};
 pub use features::{Capability, Features, check_privileges};
+pub use finder::{Finder, Selection, exe};
 use goat_common::{Cookie, MAX_SITES};
 pub use linker::Backend;
 pub use process::{Proc, Process};
@@ -230,6 +234,11 @@ impl Session {
     /// How many sites wait for [`Session::arm_next`].
     pub fn waiting(&self) -> usize {
         self.bindings.waiting()
+    }
+
+    /// The processes that are probed, by binding: several of a binding for every process of a file.
+    pub fn processes(&self) -> Vec<(BindingId, Arc<Process>)> {
+        self.bindings.processes()
     }
 
     /// The plan that it is of.
