@@ -1,6 +1,6 @@
 //! Counts from before the present probes, by point: what an earlier plan's probes have counted of points that are the same.
 
-use std::time::SystemTime;
+use std::{collections::HashMap, time::SystemTime};
 
 use super::{Item, Report, State, Totals};
 use crate::{DataType, plan};
@@ -16,13 +16,14 @@ pub struct Carried {
     pub first_hit: Option<SystemTime>,
 }
 
-/// What `report`, which is of the plan `old`, counts of the points that `new` has too.
-pub fn carry(report: &Report, old: &plan::ProbePlan, new: &plan::ProbePlan) -> Vec<Carried> {
-    let items: std::collections::HashMap<u32, &Item> = all(report).map(|item| (item.id, item)).collect();
-    let carried = |(before, now): (u32, u32)| {
-        let item = items.get(&before)?;
-        let covered = item.state == State::Covered;
-        covered.then_some(Carried { id: now, count: item.count, first_hit: item.first_hit })
+/// What `before`, a report of the plan `old`, counts of the points that `new` has too, less what `now`, a report of `new`,
+/// counts of them already: for a while, both plans' probes were in place.
+pub fn carry(before: &Report, old: &plan::ProbePlan, now: &Report, new: &plan::ProbePlan) -> Vec<Carried> {
+    let [before, now] = [before, now].map(|r| all(r).map(|item| (item.id, item)).collect::<HashMap<u32, &Item>>());
+    let carried = |(earlier, id): (u32, u32)| {
+        let item = before.get(&earlier).filter(|item| item.state == State::Covered)?;
+        let counted = now.get(&id).map_or(0, |item| item.count);
+        Some(Carried { id, count: item.count.saturating_sub(counted), first_hit: item.first_hit })
     };
     plan::common_points(old, new).into_iter().filter_map(carried).collect()
 }
@@ -37,7 +38,7 @@ impl Report {
         if carried.is_empty() {
             return;
         }
-        let by_id: std::collections::HashMap<u32, &Carried> = carried.iter().map(|c| (c.id, c)).collect();
+        let by_id: HashMap<u32, &Carried> = carried.iter().map(|c| (c.id, c)).collect();
         let items = self.components.iter_mut().flat_map(|c| &mut c.items).chain(&mut self.no_component);
         for item in items.filter(|item| item.is_observable()) {
             let Some(before) = by_id.get(&item.id) else { continue };
@@ -85,20 +86,19 @@ mod tests {
         let slots = plan.sites.len();
         let mut before = vec![0; slots];
         before[0] = 3;
-        for (data_type, now, then, expected) in [
-            (DataType::Count, 0, 3, 3),
-            (DataType::Count, 4, 3, 7),
-            (DataType::Bool, 0, 1, 1),
-            (DataType::Bool, 9, 1, 1),
+        // What both count at once is counted once.
+        for (data_type, both, later, expected) in [
+            (DataType::Count, 0, 0, 3),
+            (DataType::Count, 2, 4, 5),
+            (DataType::Bool, 0, 0, 1),
+            (DataType::Bool, 1, 9, 1),
         ] {
             let earlier = counted(&before, data_type);
-            let carried = carry(&earlier, &plan, &plan);
-            assert!(carried.iter().all(|c| c.count == then && c.first_hit == Some(at(5))), "{carried:?}");
+            let after = |hits| counted(&[&[hits], &before[1..]].concat(), data_type);
+            let carried = carry(&earlier, &plan, &after(both), &plan);
             let covered: Vec<u32> = carried.iter().map(|c| c.id).collect();
             assert!(!covered.is_empty());
-            let mut hits = vec![0; slots];
-            hits[0] = now;
-            let mut report = counted(&hits, data_type);
+            let mut report = after(later);
             report.add(&carried);
             for item in all(&report).filter(|item| covered.contains(&item.id)) {
                 assert_eq!((item.count, item.state, item.first_hit), (expected, State::Covered, Some(at(5))));

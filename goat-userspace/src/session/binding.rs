@@ -168,6 +168,11 @@ impl Bindings {
         list.iter().flat_map(|b| b.members.iter().map(|process| (b.id, Arc::clone(process)))).collect()
     }
 
+    /// Whether the binding is there, and its process too.
+    pub(super) fn is_current(&self, id: BindingId) -> bool {
+        self.lock().iter().any(|b| b.id == id && b.process.as_ref().is_none_or(|p| p.is_current()))
+    }
+
     /// Whether the binding is there still.
     pub(super) fn has(&self, id: BindingId) -> bool {
         self.lock().iter().any(|b| b.id == id)

@@ -72,6 +72,11 @@ impl Executable {
         Ok(Self { version: Version::of(&about), file })
     }
 
+    /// The same file by a descriptor of its own.
+    pub(super) fn again(&self) -> Result<Self, Error> {
+        Self::open(&self.path())
+    }
+
     /// A path to this very file, whatever mount namespace it is in.
     pub(super) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
@@ -93,7 +98,7 @@ impl Executable {
     }
 
     /// Fails unless it is the plan's binary, with the plan's instructions at its sites.
-    pub(super) fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
+    pub fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
         let path = self.path();
         let found = self.identity()?;
         if !is_same_build(&plan.identity, &found) {

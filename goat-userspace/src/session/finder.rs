@@ -122,6 +122,11 @@ impl Finder {
         }
     }
 
+    /// Whether `process` is one of those that [`Finder::poll`] gave, and is still in question.
+    pub fn holds(&self, process: &Arc<Process>) -> bool {
+        self.held.iter().any(|held| Arc::ptr_eq(held, process))
+    }
+
     /// Whether something may still come.
     pub fn waits(&self) -> bool {
         match &self.kind {

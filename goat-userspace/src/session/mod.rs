@@ -191,6 +191,7 @@ impl Session {
     /// Checks that `target` runs the plan's binary, and arms every site of the plan in it.
     pub fn bind(&self, target: &Target) -> Result<BindingId, Error> {
         let (executable, process) = match target {
+            Target::File(executable) => (executable.again()?, None),
             Target::Exe(path) => (Executable::open(path)?, None),
             Target::Process(process) => (Executable::of(process)?, Some(Arc::clone(process))),
             Target::Pid(pid) => {
@@ -224,6 +225,11 @@ impl Session {
     /// Whether the binding is still there: [`Session::refresh`] ends those whose process has exited or runs another program.
     pub fn is_bound(&self, id: BindingId) -> bool {
         self.bindings.has(id)
+    }
+
+    /// Whether the binding is there, and its process, if it is one's, still runs the program that it was made for.
+    pub fn is_current(&self, id: BindingId) -> bool {
+        self.bindings.is_current(id)
     }
 
     /// Arms the next sites, at most `limit` of them, of a binding that was made in waves. Says how many: 0 once none waits.
@@ -287,6 +293,11 @@ impl Session {
     /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
         self.bindings.refresh()
+    }
+
+    /// Leaves breakpoints where they are, or goes on to disarm: another session may need those that this one has done with.
+    pub fn pause_disarming(&self, paused: bool) {
+        self.arming.pause(paused);
     }
 
     /// Whether covered points are disarmed.
