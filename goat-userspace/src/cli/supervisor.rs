@@ -75,6 +75,8 @@ impl Supervisor {
         loaded: &Loaded,
         explicit: Option<&std::path::Path>,
     ) -> anyhow::Result<Self> {
+        let backend = settings::backend(args.observe.backend);
+        session::check(backend).context("cannot attach")?;
         let proc = Proc::at(&args.target.proc).context("cannot look up processes")?;
         let mut place = Place::open(&args.target, &proc)?;
         let mut builds = Builds::default();
@@ -87,12 +89,7 @@ impl Supervisor {
         };
         let inputs = Inputs::new(explicit, &args.source, &args.observe);
         let wanted = inputs.read(loaded, target.as_deref(), &Plans::default())?;
-        let options = session::Options {
-            backend: settings::backend(args.observe.backend),
-            proc: proc.clone(),
-            ..session::Options::default()
-        };
-        // Whatever is missing to observe at all is said before anything else.
+        let options = session::Options { backend, proc: proc.clone(), ..session::Options::default() };
         let first = match (wanted.plans.only(), &target) {
             (Some(plan), _) => Arc::clone(plan),
             (None, Some(path)) => {

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Error, cgroup,
-    process::{Proc, Process},
+    process::{Proc, Process, inaccessible},
     scan::Scan,
 };
 
@@ -62,7 +62,8 @@ impl Finder {
                 let mut places = Vec::new();
                 for pid in pids {
                     let process = Arc::new(Process::open(proc, *pid)?);
-                    let exe = exe(&process).ok_or(Error::NoProcess { pid: *pid })?;
+                    let link = process.exe().map_err(|e| inaccessible(process.shown("exe"), e))?;
+                    let exe = without_deleted(&link).to_owned();
                     held.push(Arc::clone(&process));
                     places.push(Place { process, exe, lost: None });
                 }

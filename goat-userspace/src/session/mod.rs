@@ -148,6 +148,11 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
     Ok(session)
 }
 
+/// Fails if neither kernel nor privileges let goat attach by `backend`, or, without one, at all.
+pub fn check(backend: Option<Backend>) -> Result<(), Error> {
+    choose(backend).map(drop)
+}
+
 /// The backend, and whether its pid filter can be relied on.
 fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
     if wanted == Some(Backend::PerfEvent) {
