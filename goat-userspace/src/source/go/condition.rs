@@ -133,3 +133,42 @@ fn is_literal(node: Node<'_>) -> bool {
 fn integer(node: Node<'_>, text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text.get(node.byte_range())?).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::source::{self, Next, Operand};
+
+    /// The operands of `if condition {`, each as `what it asks ? next if it holds : next if it fails`.
+    #[track_caller]
+    fn check(condition: &str, expected: &str) {
+        let text = format!("package a\n\nfunc f() {{\n\tif {condition} {{\n\t}}\n}}\n");
+        let path = "a.go".into();
+        let sources = source::index([(&path, text.as_bytes())]);
+        let next = |next: Next| match next {
+            Next::Operand(n) => n.to_string(),
+            Next::Then => "then".to_owned(),
+            Next::Else => "else".to_owned(),
+        };
+        let one = |o: &Operand| {
+            let asks = o.asks.map_or("-".to_owned(), |asks| format!("{asks:?}"));
+            format!("{} ? {} : {}", asks.split([' ', '{']).next().unwrap_or_default(), next(o.holds), next(o.fails))
+        };
+        let operands: Vec<String> = sources.files[0].statements[0].operands.iter().map(one).collect();
+        assert_eq!(operands.join("; "), expected, "{condition}");
+    }
+
+    #[test]
+    fn operands_say_what_comes_next() {
+        check("ok", "Truth ? then : else");
+        check("!ok", "Truth ? else : then");
+        check("x := f(); x > 3", "Order ? then : else");
+        check("a == nil && b", "Equal ? 1 : else; Truth ? then : else");
+        check("a || b < c", "Truth ? then : 1; Compare ? then : else");
+        check("a || b && c", "Truth ? then : 1; Truth ? 2 : else; Truth ? then : else");
+        check("(a || b) && c", "Truth ? 2 : 1; Truth ? 2 : else; Truth ? then : else");
+        check("!(a || b)", "Truth ? else : 1; Truth ? else : then");
+        check("!(a && !b) || c", "Truth ? 1 : then; Truth ? then : 2; Truth ? then : else");
+        check("a == true", "- ? then : else");
+        check("a && b && c && d && e && f && g && h && i", "");
+    }
+}
