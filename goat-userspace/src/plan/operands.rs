@@ -33,7 +33,7 @@ pub(super) fn sides(header: &Header<'_, '_, '_>, owner: StatementId) -> Option<[
     let first = *branches.iter().find(|b| branches.iter().all(|o| copy.compiled.dominators.dominates(**b, *o)))?;
     let asked: BTreeMap<BlockIndex, Vec<Option<bool>>> = branches
         .iter()
-        .map(|b| Some((*b, operands.iter().map(|o| taken_holds(header, owner, *b, o)).collect::<Option<Vec<_>>>()?)))
+        .map(|b| Some((*b, operands.iter().map(|o| taken_holds(header, *b, o)).collect::<Option<Vec<_>>>()?)))
         .collect::<Option<_>>()?;
     let graph = Graph { header, operands, branches: &branches, asked: &asked, first };
     let mut fitting = (0..1u32 << operands.len()).filter_map(|taken| graph.matched(taken));
@@ -42,12 +42,7 @@ pub(super) fn sides(header: &Header<'_, '_, '_>, owner: StatementId) -> Option<[
 }
 
 /// Whether an operand holds where the branch is taken: `Some(None)` if that is open, `None` if the branch can't be the operand's.
-fn taken_holds(
-    header: &Header<'_, '_, '_>,
-    owner: StatementId,
-    block: BlockIndex,
-    operand: &Operand,
-) -> Option<Option<bool>> {
+fn taken_holds(header: &Header<'_, '_, '_>, block: BlockIndex, operand: &Operand) -> Option<Option<bool>> {
     let copy = header.copy;
     let cfg = &copy.compiled.cfg;
     let end = cfg.blocks[block].end - 1;
@@ -55,9 +50,7 @@ fn taken_holds(
     let setter = (cfg.blocks[block].first..end).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched)?;
     // A function inlined into the condition branches for reasons of its own; what the condition compares may be its result.
     let on_header = header.is_on(copy.line(setter)) && copy.compiled.is_in(copy.node, setter);
-    let made_earlier =
-        copy.line(setter).is_some_and(|line| line < copy.source.statements[owner.0 as usize].span.start.line);
-    if !copy.compiled.is_own(copy.node, end) || !on_header && !made_earlier {
+    if !copy.compiled.is_own(copy.node, end) || !on_header {
         return None;
     }
     let Flags::Compared(comparison) = cfg.insns[setter].flags else { return None };
