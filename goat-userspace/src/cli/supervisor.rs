@@ -66,6 +66,8 @@ pub(super) struct Supervisor {
     observations: Vec<Arc<Observation>>,
     watched: Vec<Watched>,
     exit_with_target: bool,
+    /// Whether the file that was named is probed.
+    is_bound: bool,
 }
 
 impl Supervisor {
@@ -115,6 +117,7 @@ impl Supervisor {
             observations: vec![observation],
             watched: Vec::new(),
             exit_with_target: args.exit_with_target,
+            is_bound: false,
         };
         supervisor.first_look()?;
         // One that was there may have ended before its probes were.
@@ -318,6 +321,7 @@ impl Supervisor {
     fn see_to_members(&mut self) {
         let Place::File(named) = &self.place else { return };
         let current = session::Version::at(named.path()).ok();
+        let mut is_bound = false;
         for observation in self.observations.clone() {
             let processes = observation.processes();
             for (_, process) in &processes {
@@ -328,10 +332,18 @@ impl Supervisor {
             for (id, target) in observation.bound() {
                 let Target::File(executable) = target else { continue };
                 let is_at_path = current.is_some_and(|now| executable.version().is_content_of(&now));
+                is_bound |= is_at_path;
                 if !is_at_path && processes.iter().all(|(of, _)| *of != id) {
                     observation.unbind(id);
                 }
             }
+        }
+        // A writer came, took the file and left it as it was.
+        if std::mem::replace(&mut self.is_bound, is_bound)
+            && !is_bound
+            && let Place::File(named) = &mut self.place
+        {
+            named.forget();
         }
     }
 

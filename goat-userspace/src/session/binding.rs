@@ -9,6 +9,7 @@ use super::{
     Error,
     arming::Arming,
     executable::Executable,
+    lease::Lease,
     linker::{self, Link, Linked, Linker, Scope},
     process::{Proc, Process},
     scan::Scan,
@@ -51,6 +52,8 @@ pub(super) struct Settings {
 struct Binding {
     id: BindingId,
     executable: Arc<Executable>,
+    /// If it is for every process of the file: dropped when the links are closed.
+    lease: Option<Lease>,
     /// `None`: every process of the executable.
     process: Option<Arc<Process>>,
     scope: Scope,
@@ -63,6 +66,19 @@ struct Binding {
     waiting: Vec<Slot>,
     links: Vec<Link>,
 }
+
+/// What was taken out of all bindings.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) links: Vec<Link>,
+    /// No longer written to.
+    pub(super) texts: Vec<Text>,
+    /// To be dropped when the links are closed.
+    pub(super) leases: Vec<Lease>,
+}
+
+const NO_LEASE: &str = "the file can't be kept from being written over, which would break what runs it next: replace it by rename \
+                        only, as most deploys do";
 
 impl Bindings {
     /// No binding yet.
@@ -82,9 +98,14 @@ impl Bindings {
         let scope = self.linker.scope(process.as_deref(), self.settings.kernel_filters)?;
         let id = BindingId(self.next.fetch_add(1, Ordering::Relaxed));
         let linked = Arc::new(SlotSet::none(self.sites.len()));
+        let lease = match &process {
+            Some(_) => None,
+            None => executable.lease().inspect_err(|e| tracing::warn!("{NO_LEASE}: {e}")).ok(),
+        };
         let mut binding = Binding {
             id,
             executable,
+            lease,
             process,
             scope,
             members: Vec::new(),
@@ -122,17 +143,25 @@ impl Bindings {
         removed.into_iter().for_each(|b| self.release(b));
     }
 
-    /// All links, for the caller to close. Their texts, which are no longer written to.
-    pub(super) fn take(&self) -> (Vec<Link>, Vec<Text>) {
+    /// All that there is, for the caller to close.
+    pub(super) fn take(&self) -> Taken {
         let all = std::mem::take(&mut *self.lock());
-        let texts = all.iter().flat_map(|b| self.arming.forget(&b.linked)).collect();
-        (all.into_iter().flat_map(|b| b.links).collect(), texts)
+        let mut taken = Taken::default();
+        for binding in all {
+            taken.texts.extend(self.arming.forget(&binding.linked));
+            taken.links.extend(binding.links);
+            taken.leases.extend(binding.lease);
+        }
+        taken
     }
 
     /// Ends bindings to processes that are gone or run something else, and reads back the sites in processes that have come
     /// since. Says how many processes are probed.
     pub(super) fn refresh(&self) -> Result<usize, Error> {
-        let is_over = |b: &mut Binding| b.process.as_ref().is_some_and(|p| !p.is_current());
+        let is_over = |b: &mut Binding| match (&b.process, &b.lease) {
+            (Some(process), _) => !process.is_current(),
+            (None, lease) => lease.as_ref().is_some_and(Lease::is_wanted_back),
+        };
         let over: Vec<Binding> = self.lock().extract_if(.., is_over).collect();
         over.into_iter().for_each(|b| self.release(b));
         let mut running = 0;
@@ -245,6 +274,8 @@ impl Bindings {
     fn release(&self, binding: Binding) {
         self.arming.forget(&binding.linked);
         linker::close(binding.links);
+        // Whoever waits to write to the file may do so now.
+        drop(binding.lease);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {

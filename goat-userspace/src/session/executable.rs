@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     Error,
+    lease::Lease,
     process::{Proc, Process, inaccessible},
 };
 use crate::{
@@ -47,6 +48,11 @@ impl Version {
     /// Of the file at `path` as it is now.
     pub fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|about| Self::of(&about))
+    }
+
+    /// Whether `other` is the same file, whatever is in it.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.ino == other.ino
     }
 
     /// Whether `other` is the same file with the same content. A changed name or mode changes neither.
@@ -85,6 +91,11 @@ impl Executable {
     /// Which content of which file it was when it was opened.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// Holds writers back.
+    pub(super) fn lease(&self) -> io::Result<Lease> {
+        Lease::take(&self.file)
     }
 
     /// What it says of itself.

@@ -9,6 +9,7 @@ mod error;
 mod executable;
 mod features;
 mod finder;
+mod lease;
 mod linker;
 mod loader;
 mod perf_event;
@@ -39,7 +40,7 @@ pub use target::Target;
 
 use self::{
     arming::Arming,
-    binding::{Bindings, Settings},
+    binding::{Bindings, Settings, Taken},
     counters::Counters,
     disarm::Disarmer,
     linker::{Link, Linker},
@@ -293,7 +294,8 @@ impl Session {
         self.bindings.any_alive()
     }
 
-    /// Ends bindings to processes that have exited or run another program. Reads the sites back from the text of processes
+    /// Ends bindings to processes that have exited or run another program, and to files that someone is about to write to, who
+    /// waits for that. Reads the sites back from the text of processes
     /// that have come to run a bound file since, and disarms in them what is disarmed elsewhere. To be called every now and
     /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
@@ -319,8 +321,9 @@ impl Session {
     /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
         self.disarmer = None;
-        let (links, mut texts) = self.bindings.take();
+        let Taken { links, mut texts, leases } = self.bindings.take();
         linker::close(links);
+        drop(leases);
         texts.retain(|text| text.process().is_current());
         match self.arming.differing(&texts) {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
@@ -332,14 +335,20 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.disarmer = None;
-        let (links, _texts) = self.bindings.take();
+        let Taken { links, leases, .. } = self.bindings.take();
         match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.
             Some(Link::PerfEvent { .. }) => {
                 let closer = thread::Builder::new().name("goat-detach".into());
-                let _ = closer.spawn(move || drop(links));
+                let _ = closer.spawn(move || {
+                    drop(links);
+                    drop(leases);
+                });
             }
-            _ => linker::close(links),
+            _ => {
+                linker::close(links);
+                drop(leases);
+            }
         }
     }
 }
