@@ -52,7 +52,8 @@ pub(super) struct Settings {
 struct Binding {
     id: BindingId,
     executable: Arc<Executable>,
-    /// If it is for every process of the file: dropped when the links are closed.
+    /// If it is for every process of the file: dropped when the links are closed. Without one, it has no links of its own, and
+    /// each process that is found gets a binding.
     lease: Option<Lease>,
     /// `None`: every process of the executable.
     process: Option<Arc<Process>>,
@@ -77,8 +78,14 @@ pub(super) struct Taken {
     pub(super) leases: Vec<Lease>,
 }
 
-const NO_LEASE: &str = "the file can't be kept from being written over, which would break what runs it next: replace it by rename \
-                        only, as most deploys do";
+impl Binding {
+    fn is_one_by_one(&self) -> bool {
+        self.process.is_none() && self.lease.is_none()
+    }
+}
+
+const NO_LEASE: &str = "goat can't hold back writers to the file (for another user's, that takes CAP_LEASE), and arms its processes one \
+                        by one as they are found: what a new one runs in its first quarter of a second is not counted";
 
 impl Bindings {
     /// No binding yet.
@@ -115,8 +122,14 @@ impl Bindings {
             links: Vec::new(),
         };
         // A covered point's sites have told what they can.
+        let one_by_one = binding.is_one_by_one();
         let is_wanted =
             |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed && !self.refused.contains(*slot);
+        if one_by_one {
+            self.lock().push(binding);
+            self.adopt()?;
+            return Ok(id);
+        }
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&mut binding).and_then(|_| match self.settings.in_waves {
@@ -164,11 +177,37 @@ impl Bindings {
         };
         let over: Vec<Binding> = self.lock().extract_if(.., is_over).collect();
         over.into_iter().for_each(|b| self.release(b));
+        self.adopt()?;
         let mut running = 0;
         for binding in &mut *self.lock() {
             running += self.add_texts(binding)?;
         }
         Ok(running)
+    }
+
+    /// Binds the processes of files that can't be bound as a whole.
+    fn adopt(&self) -> Result<(), Error> {
+        let proc = &self.settings.proc;
+        let mut found = Vec::new();
+        {
+            let mut list = self.lock();
+            let bound: Vec<u32> = list.iter().filter_map(|b| Some(b.process.as_ref()?.pid())).collect();
+            for Binding { executable, scan, .. } in list.iter_mut().filter(|b| b.is_one_by_one()) {
+                let pids = scan.find(proc, |pid| executable.is_run_by(proc, pid));
+                found.extend(
+                    pids.into_iter().filter(|pid| !bound.contains(pid)).map(|pid| (Arc::clone(executable), pid)),
+                );
+            }
+        }
+        for (executable, pid) in found {
+            let added = Process::open(proc, pid).and_then(|process| self.add(executable, Some(Arc::new(process))));
+            match added {
+                // One that ends meanwhile is no failure.
+                Ok(_) | Err(Error::NoProcess { .. } | Error::Read { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Links the next sites, at most `limit` of them, of the first binding that still has any. Says how many: 0 when none
@@ -241,6 +280,7 @@ impl Bindings {
         match process {
             Some(process) if members.is_empty() => members.push(Arc::clone(process)),
             Some(_) => {}
+            None if binding.lease.is_none() => {}
             None => {
                 members.retain(|member| member.is_current());
                 for pid in scan.find(proc, |pid| executable.is_run_by(proc, pid)) {
