@@ -1,0 +1,102 @@
+//! What a plan's sites have counted over all of goat's lives.
+
+use std::time::SystemTime;
+
+use crate::{
+    DataType,
+    counts::{Counts, SlotCount},
+    plan::Digest,
+};
+
+/// What is kept of one plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// The plan that the slots are of.
+    pub plan: Digest,
+    /// The binary's Go build id, else its GNU build id; empty if it has none. For people: the plan's digest decides.
+    pub build: String,
+    /// Whether hits say how often: what was counted to know whether is no count.
+    pub data_type: DataType,
+    /// When counting began.
+    pub since: SystemTime,
+    /// What was counted, and until when.
+    pub counts: Counts,
+}
+
+impl State {
+    /// All that was ever counted: this, and what `live` has counted since. Hits never become fewer by it, the first hit is the
+    /// earlier one, and whether a site is armed is what `live` says of it.
+    ///
+    /// Clocks jump, in either direction: the instant is that of `live`, and no first hit is later.
+    pub fn with(&self, live: &Counts) -> Counts {
+        let taken = live.taken;
+        let slots = live.slots.iter().enumerate().map(|(slot, now)| {
+            let before = self.counts.slots.get(slot).copied().unwrap_or_default();
+            total(&before, now, taken)
+        });
+        Counts { taken, slots: slots.collect() }
+    }
+
+    /// The slots that were hit.
+    pub fn hit_slots(&self) -> impl Iterator<Item = usize> {
+        self.counts.slots.iter().enumerate().filter(|(_, count)| count.hits > 0).map(|(slot, _)| slot)
+    }
+}
+
+fn total(before: &SlotCount, now: &SlotCount, taken: SystemTime) -> SlotCount {
+    let first_hit = [before.first_hit, now.first_hit].into_iter().flatten().min();
+    SlotCount { hits: before.hits.saturating_add(now.hits), first_hit: first_hit.map(|at| at.min(taken)), ..*now }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::counts::Armed;
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn slot(hits: u64, first_hit: Option<u64>, armed: Armed) -> SlotCount {
+        SlotCount { hits, first_hit: first_hit.map(at), armed, ..SlotCount::default() }
+    }
+
+    /// Before: (taken, slot); now: (taken, slot); together: (taken, slot).
+    fn check(before: (u64, SlotCount), now: (u64, SlotCount), expected: (u64, SlotCount)) {
+        let counts = |(taken, slot)| Counts { taken: at(taken), slots: vec![slot] };
+        let state = State {
+            plan: Digest::default(),
+            build: String::new(),
+            data_type: DataType::Count,
+            since: UNIX_EPOCH,
+            counts: counts(before),
+        };
+        assert_eq!(state.with(&counts(now)), counts(expected));
+    }
+
+    #[test]
+    fn hits_add_up_and_the_first_hit_stays() {
+        use Armed::{Armed as A, Disarmed, NotArmed, Pending};
+        check((10, slot(3, Some(5), A)), (20, slot(4, Some(15), A)), (20, slot(7, Some(5), A)));
+        check((10, slot(0, None, A)), (20, slot(4, Some(15), A)), (20, slot(4, Some(15), A)));
+        check((10, slot(3, Some(5), A)), (20, slot(0, None, Disarmed)), (20, slot(3, Some(5), Disarmed)));
+        check((10, slot(0, None, NotArmed)), (20, slot(0, None, A)), (20, slot(0, None, A)));
+        check((10, slot(0, None, A)), (20, slot(0, None, NotArmed)), (20, slot(0, None, NotArmed)));
+        check((10, slot(3, Some(5), Disarmed)), (20, slot(0, None, Pending)), (20, slot(3, Some(5), Pending)));
+        check((10, slot(u64::MAX, Some(5), A)), (20, slot(4, None, A)), (20, slot(u64::MAX, Some(5), A)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_makes_no_first_hit_of_the_future() {
+        use Armed::Armed as A;
+        // It went back between two lives of goat.
+        check((1_000, slot(3, Some(900), A)), (20, slot(4, Some(15), A)), (20, slot(7, Some(15), A)));
+        check((1_000, slot(3, Some(900), A)), (20, slot(0, None, A)), (20, slot(3, Some(20), A)));
+        // It went back while goat ran: the hit was later than now.
+        check((10, slot(0, None, A)), (20, slot(1, Some(500), A)), (20, slot(1, Some(20), A)));
+        // A state whose own hit lies behind it.
+        check((10, slot(1, Some(99), A)), (20, slot(0, None, A)), (20, slot(1, Some(20), A)));
+    }
+}
