@@ -15,6 +15,7 @@ use crate::{
     DataType,
     counts::{Counts, SlotCount},
     plan::{self, ProbePlan},
+    status::Kept,
 };
 
 /// How often what has changed is written: what goat loses at most when it is killed.
@@ -30,17 +31,6 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 pub struct Keeper {
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
-}
-
-/// How keeping does.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Health {
-    /// The file; `None` while none could be opened.
-    pub path: Option<PathBuf>,
-    /// When it was written last.
-    pub saved: Option<SystemTime>,
-    /// What keeps it from being written now.
-    pub failure: Option<String>,
 }
 
 struct Shared {
@@ -64,7 +54,7 @@ struct Disk {
 struct Held {
     /// What was counted before this goat; empty if nothing was.
     base: Arc<State>,
-    health: Health,
+    health: Kept,
     /// What the user should know and has not been told.
     news: Vec<String>,
 }
@@ -86,7 +76,7 @@ impl Keeper {
             plan: Arc::clone(plan),
             data_type,
             disk: Mutex::default(),
-            held: Mutex::new(Held { base, health: Health::default(), news: Vec::new() }),
+            held: Mutex::new(Held { base, health: Kept::default(), news: Vec::new() }),
             stop: Mutex::new(false),
             stopped: Condvar::new(),
         };
@@ -125,7 +115,7 @@ impl Keeper {
     }
 
     /// How keeping does.
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> Kept {
         lock(&self.shared.held).health.clone()
     }
 

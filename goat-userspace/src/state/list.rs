@@ -40,20 +40,45 @@ pub fn plan_of(path: &Path, state: &State) -> Result<ProbePlan, Error> {
     found.ok_or_else(|| Error::NoPlan { path: path.into(), digest: state.plan })
 }
 
-/// The plans that goat keeps in `dir` for its states and that no state there needs any more.
-pub fn stray_plans(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let states: Vec<Digest> = list(dir)?.into_iter().filter_map(|found| Some(found.state.ok()?.plan)).collect();
-    let mut plans = with_extension(dir, "goatplan")?;
-    plans.retain(|path| {
-        let digest = plan::read(path).ok().and_then(|plan| plan::digest(&plan).ok());
-        digest.is_some_and(|digest| is_called(path, digest) && !states.contains(&digest))
-    });
-    Ok(plans)
+/// The plans that goat keeps in `dir` for its states. Others, which only lie there, are someone's own.
+pub fn kept_plans(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    Ok(kept(dir)?.into_iter().map(|(path, _)| path).collect())
 }
 
-/// Takes the right to the state at `path` from every goat, until the answer is dropped; an error if one has it.
-pub fn claim(path: &Path) -> Result<File, Error> {
-    store::lock(path)?.ok_or_else(|| Error::InUse { path: path.into() })
+/// Those of [`kept_plans`] that no state there needs any more.
+pub fn stray_plans(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let needed: Vec<Digest> = list(dir)?.into_iter().filter_map(|found| Some(found.state.ok()?.plan)).collect();
+    Ok(kept(dir)?.into_iter().filter(|(_, digest)| !needed.contains(digest)).map(|(path, _)| path).collect())
+}
+
+fn kept(dir: &Path) -> Result<Vec<(PathBuf, Digest)>, Error> {
+    let plans = with_extension(dir, "goatplan")?.into_iter();
+    let with_digest = |path: PathBuf| {
+        let digest = plan::digest(&plan::read(&path).ok()?).ok()?;
+        is_called(&path, digest).then_some((path, digest))
+    };
+    Ok(plans.filter_map(with_digest).collect())
+}
+
+/// The files in `dir` that were refused as states and put aside.
+pub fn put_aside(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = files(dir)?;
+    let is_aside = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let number = name.rsplit_once(".goatstate.bad").map(|(_, number)| number.to_owned());
+        number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+    };
+    paths.retain(is_aside);
+    Ok(paths)
+}
+
+/// Takes the right to the state at `path` from every goat, until the answer is dropped; an error if one has it. If `look` is
+/// set, the answer says no more than whether a goat had it.
+pub fn claim(path: &Path, look: bool) -> Result<Option<File>, Error> {
+    if look && !path.with_extension("lock").exists() {
+        return Ok(None);
+    }
+    store::lock(path)?.map(Some).ok_or_else(|| Error::InUse { path: path.into() })
 }
 
 fn is_called(path: &Path, digest: Digest) -> bool {
@@ -61,6 +86,13 @@ fn is_called(path: &Path, digest: Digest) -> bool {
 }
 
 fn with_extension(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = files(dir)?;
+    paths.retain(|path| path.extension().is_some_and(|e| e == extension));
+    Ok(paths)
+}
+
+/// The files directly in `dir`, by name; none if there is no such directory.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Read { path: dir.into(), source };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let entries = match fs::read_dir(dir) {
@@ -69,11 +101,9 @@ fn with_extension(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
     };
     let mut paths = Vec::new();
     for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|e| e == extension) && path.is_file() {
-            paths.push(path);
-        }
+        paths.push(entry.map_err(failed)?.path());
     }
+    paths.retain(|path| path.is_file());
     paths.sort();
     Ok(paths)
 }
@@ -124,10 +154,11 @@ mod tests {
     fn what_a_goat_writes_to_cannot_be_claimed() {
         let dir = tempfile::tempdir().unwrap();
         let store = keep(dir.path(), DataType::Bool);
-        assert!(matches!(claim(store.path()), Err(Error::InUse { .. })));
+        assert!(matches!(claim(store.path(), false), Err(Error::InUse { .. })));
         let path = store.path().to_owned();
         drop(store);
-        assert!(claim(&path).is_ok());
+        assert!(claim(&path, false).unwrap().is_some());
+        assert!(claim(&dir.path().join("none.goatstate"), true).unwrap().is_none());
     }
 
     #[test]

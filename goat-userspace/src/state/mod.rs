@@ -15,8 +15,9 @@ mod store;
 
 pub use error::{ContentError, Error};
 pub use file::{decode, encode};
-pub use keeper::{Health, INTERVAL, Keeper};
-pub use list::{Found, claim, list, plan_of, read, stray_plans};
+pub use keeper::{INTERVAL, Keeper};
+pub use list::{Found, claim, kept_plans, list, plan_of, put_aside, read, stray_plans};
 pub use record::State;
-pub use replace::replace;
 pub use store::{Opened, Refused, Store};
+
+use replace::replace;
