@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::SystemTime,
@@ -28,6 +28,7 @@ use crate::{
     plan::ProbePlan,
     report::{self, Item, Report, Totals},
     session::{self, Session, Target},
+    state::Keeper,
     status::{ProbeStates, Status},
 };
 
@@ -37,7 +38,9 @@ pub(super) struct Live {
     data_type: DataType,
     started: SystemTime,
     report_to: Option<PathBuf>,
-    probes: Mutex<Probes>,
+    probes: Arc<Mutex<Probes>>,
+    /// Keeps the counts on disk; `None` if they are not to be kept. It has what was counted before this goat.
+    keeper: Option<Mutex<Keeper>>,
     /// Whether the user was told that something goes wrong while attached.
     warned: AtomicBool,
 }
@@ -54,6 +57,7 @@ impl Live {
         plan: ProbePlan,
         target: &Target,
         observe: &ObserveArgs,
+        state_dir: Option<&Path>,
         config: &Config,
     ) -> anyhow::Result<Self> {
         let backend = match observe.backend {
@@ -64,7 +68,13 @@ impl Live {
         let data_type = settings::data_type(observe.data_type, config);
         // Whether is known after the first hit; how often only when the probes stay.
         let disarm = data_type == DataType::Bool;
-        let options = session::Options { backend, disarm, ..session::Options::default() };
+        let plan = Arc::new(plan);
+        let keeper = state_dir.map(|dir| Keeper::open(dir, &plan, data_type, SystemTime::now())).transpose()?;
+        let told = keeper.as_ref().filter(|_| disarm).map(Keeper::told).unwrap_or_default();
+        if let Some(keeper) = &keeper {
+            say_kept(keeper, told.len());
+        }
+        let options = session::Options { backend, disarm, skip: told, ..session::Options::default() };
         let session = session::attach(&plan, target, &options).context("cannot attach")?;
         say::status(&format!(
             "{} sites for {} points armed in {} by {} after {:.0?}",
@@ -79,28 +89,51 @@ impl Live {
             session.attach_time(),
         ));
         let report_to = observe.report.clone();
+        let probes = Arc::new(Mutex::new(Probes::Attached(session)));
+        let keeper = keeper.map(|mut keeper| {
+            let probes = Arc::clone(&probes);
+            let live = move || counts(&probes.lock().unwrap_or_else(PoisonError::into_inner));
+            keeper.start(live).map(|()| Mutex::new(keeper))
+        });
         Ok(Self {
-            plan: Arc::new(plan),
+            plan,
             data_type,
             started: SystemTime::now(),
             report_to,
-            probes: Mutex::new(Probes::Attached(session)),
+            probes,
+            keeper: keeper.transpose().context("cannot start threads")?,
             warned: AtomicBool::new(false),
         })
     }
 
     /// Takes the probes out. The counts stay.
     pub(super) fn detach(&self) -> anyhow::Result<()> {
-        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = counts(&probes);
-        match std::mem::replace(&mut *probes, Probes::Detached(counts)) {
+        let (counts, probes) = {
+            let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+            let counts = counts(&probes);
+            (counts.clone(), std::mem::replace(&mut *probes, Probes::Detached(counts)))
+        };
+        let detached = match probes {
             Probes::Attached(session) => session.detach().context("cannot take the probes out"),
             Probes::Detached(_) => Ok(()),
+        };
+        if let Some(mut keeper) = self.keeper() {
+            keeper.stop();
+            keeper.save(&counts);
+            keeper.news().iter().for_each(|news| say::warning(news));
         }
+        detached
+    }
+
+    fn keeper(&self) -> Option<MutexGuard<'_, Keeper>> {
+        Some(self.keeper.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sees to processes that have come since, warns of what has gone wrong, and says whether the target still runs.
     pub(super) fn refresh(&self) -> bool {
+        if let Some(keeper) = self.keeper() {
+            keeper.news().iter().for_each(|news| say::warning(news));
+        }
         let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         let Probes::Attached(session) = &*probes else { return false };
         if let Err(error) = session.refresh() {
@@ -145,6 +178,14 @@ impl Live {
     }
 }
 
+fn say_kept(keeper: &Keeper, told: usize) {
+    keeper.news().iter().for_each(|news| say::warning(news));
+    if let Some(path) = keeper.health().path {
+        let told = if told > 0 { format!("; {told} sites have told whether and stay disarmed") } else { String::new() };
+        say::status(&format!("counts are kept in {}{told}", path.display()));
+    }
+}
+
 fn counts(probes: &Probes) -> Counts {
     match probes {
         Probes::Attached(session) => session.counts(),
@@ -162,8 +203,12 @@ impl http::Source for Live {
             };
             (counts(&probes), backend)
         };
-        let status =
-            Status { started: Some(self.started), backend, probes: ProbeStates::of(&counts), ..Status::default() };
+        let probes = ProbeStates::of(&counts);
+        let (counts, kept) = match self.keeper() {
+            Some(keeper) => (keeper.total(&counts), Some(keeper.health())),
+            None => (counts, None),
+        };
+        let status = Status { started: Some(self.started), backend, probes, kept, ..Status::default() };
         Snapshot { report: report::new(&self.plan, &counts, self.data_type), plan: Arc::clone(&self.plan), status }
     }
 

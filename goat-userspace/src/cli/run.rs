@@ -36,7 +36,13 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     command.args(arguments);
     // A process stopped by ptrace obeys the thread that stopped it: spawning, attaching and resuming stay on this one.
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
-    let live = Arc::new(Live::attach(plan, &Target::Pid(stopped.pid()), &args.observe, &loaded.config)?);
+    let live = Arc::new(Live::attach(
+        plan,
+        &Target::Pid(stopped.pid()),
+        &args.observe,
+        args.state.as_deref(),
+        &loaded.config,
+    )?);
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;

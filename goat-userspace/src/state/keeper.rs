@@ -14,7 +14,7 @@ use super::{Error, Opened, State, Store, store::Refused};
 use crate::{
     DataType,
     counts::{Counts, SlotCount},
-    plan::{self, ProbePlan},
+    plan::{self, ProbePlan, Slot},
     status::Kept,
 };
 
@@ -99,9 +99,9 @@ impl Keeper {
         base.with(live)
     }
 
-    /// The slots that were hit before this goat began.
-    pub fn hit_before(&self) -> Vec<usize> {
-        lock(&self.shared.held).base.hit_slots().collect()
+    /// The slots that had told whether before this goat began: [`State::told`].
+    pub fn told(&self) -> Vec<Slot> {
+        lock(&self.shared.held).base.told(&self.shared.plan)
     }
 
     /// Writes what has been counted now, if it has changed.
@@ -260,9 +260,9 @@ mod tests {
     #[test]
     fn counts_go_on_from_life_to_life() {
         let dir = tempfile::tempdir().unwrap();
-        for (life, hit_before) in [(1, vec![]), (2, vec![0, 2]), (3, vec![0, 2])] {
+        for (life, told) in [(1, vec![]), (2, vec![0, 1, 2]), (3, vec![0, 1, 2])] {
             let keeper = open(dir.path());
-            assert_eq!(keeper.hit_before(), hit_before);
+            assert_eq!(keeper.told(), told);
             assert_eq!(hits(&keeper.total(&live(10 * life, [0; 3]))), [5 * (life - 1), 0, 7 * (life - 1)]);
             assert!(keeper.save(&live(10 * life, [2, 0, 3])));
             assert!(keeper.save(&live(10 * life + 1, [5, 0, 7])));

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use crate::{
     DataType,
     counts::{Counts, SlotCount},
-    plan::Digest,
+    plan::{Digest, ProbePlan, Slot, Status},
 };
 
 /// What is kept of one plan.
@@ -37,9 +37,23 @@ impl State {
         Counts { taken, slots: slots.collect() }
     }
 
-    /// The slots that were hit.
-    pub fn hit_slots(&self) -> impl Iterator<Item = usize> {
-        self.counts.slots.iter().enumerate().filter(|(_, count)| count.hits > 0).map(|(slot, _)| slot)
+    /// The slots of `plan` that have told whether, which is all that they can under `dataType: bool`: those of points that are
+    /// all covered.
+    pub fn told(&self, plan: &ProbePlan) -> Vec<Slot> {
+        let was_hit = |slot: &Slot| self.counts.slots.get(*slot as usize).is_some_and(|count| count.hits > 0);
+        let mut untold = vec![false; plan.sites.len()];
+        let mut told: Vec<bool> = (0..).take(plan.sites.len()).map(|slot| was_hit(&slot)).collect();
+        for point in &plan.points {
+            let Status::Observed(instances) = &point.status else { continue };
+            let slots = || instances.iter().flat_map(|instance| &instance.sites);
+            let of_point = if slots().any(was_hit) { &mut told } else { &mut untold };
+            for slot in slots() {
+                if let Some(known) = of_point.get_mut(*slot as usize) {
+                    *known = true;
+                }
+            }
+        }
+        (0..).zip(told.iter().zip(&untold)).filter(|(_, (told, untold))| **told && !**untold).map(|(s, _)| s).collect()
     }
 }
 
@@ -53,7 +67,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::counts::Armed;
+    use crate::{counts::Armed, plan::sample};
 
     fn at(second: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(second)
@@ -86,6 +100,34 @@ mod tests {
         check((10, slot(0, None, A)), (20, slot(0, None, NotArmed)), (20, slot(0, None, NotArmed)));
         check((10, slot(3, Some(5), Disarmed)), (20, slot(0, None, Pending)), (20, slot(3, Some(5), Pending)));
         check((10, slot(u64::MAX, Some(5), A)), (20, slot(4, None, A)), (20, slot(u64::MAX, Some(5), A)));
+    }
+
+    #[test]
+    fn slots_have_told_once_all_their_points_are_covered() {
+        // Of the sample plan's points, 1 is observed at the slots 0 and 1, and 2 at slot 2; in the other plan 2 at 1 and 2.
+        let shared = || {
+            let mut plan = sample::plan();
+            let Status::Observed(instances) = &mut plan.points[1].status else { panic!("point 2 is observed") };
+            instances[0].sites = vec![1, 2];
+            plan
+        };
+        let check = |plan: &ProbePlan, hits: [u64; 3], expected: &[Slot]| {
+            let slots = hits.map(|hits| slot(hits, None, Armed::Armed)).to_vec();
+            let state = State {
+                plan: Digest::default(),
+                build: String::new(),
+                data_type: DataType::Bool,
+                since: UNIX_EPOCH,
+                counts: Counts { taken: at(1), slots },
+            };
+            assert_eq!(state.told(plan), expected, "{hits:?}");
+        };
+        check(&sample::plan(), [0, 0, 0], &[]);
+        check(&sample::plan(), [1, 0, 0], &[0, 1]);
+        check(&sample::plan(), [0, 0, 1], &[2]);
+        check(&shared(), [1, 0, 0], &[0]);
+        check(&shared(), [0, 1, 0], &[0, 1, 2]);
+        check(&shared(), [1, 0, 1], &[0, 1, 2]);
     }
 
     #[test]

@@ -105,16 +105,11 @@ impl Store {
 pub(super) fn lock(path: &Path) -> Result<Option<File>, Error> {
     let lock_path = path.with_extension("lock");
     let failed = |source| Error::Lock { path: path.into(), source };
+    // Read-only, so that no open file keeps a disk from being made read-only; and where it is, what is there can be locked.
     let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options.read(true).mode(0o600).custom_flags(libc::O_CREAT | libc::O_NOFOLLOW);
     loop {
-        let file = match options.open(&lock_path) {
-            // Read-only, it may still be there, and be read.
-            Err(e) if matches!(e.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
-                File::open(&lock_path).map_err(|_| failed(e))?
-            }
-            opened => opened.map_err(failed)?,
-        };
+        let file = options.open(&lock_path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
