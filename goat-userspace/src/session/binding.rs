@@ -83,6 +83,8 @@ impl Bindings {
         let is_wanted =
             |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed && !self.refused.contains(*slot);
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
+        // Before the links: whoever takes the breakpoints of others out has to know of them by then.
+        self.arming.announce(&binding.executable);
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&binding).and_then(|_| match self.settings.in_waves {
             true => Ok(()),
@@ -214,6 +216,10 @@ impl Bindings {
     fn release(&self, binding: Binding) {
         self.arming.forget(&binding.linked);
         linker::close(binding.links);
+        let is_probed = self.lock().iter().any(|other| Arc::ptr_eq(&other.executable, &binding.executable));
+        if !is_probed {
+            self.arming.withdraw(&binding.executable);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {

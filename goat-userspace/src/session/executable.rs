@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Error,
+    Error, neighbours,
     process::{Proc, Process, inaccessible},
 };
 use crate::{
@@ -75,6 +75,21 @@ impl Executable {
     /// A path to this very file, whatever mount namespace it is in.
     pub(super) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// Says to other sessions that it is probed, until [`Self::withdraw`].
+    pub(super) fn announce(&self) {
+        neighbours::announce(&self.file);
+    }
+
+    /// Says that it is no longer probed.
+    pub(super) fn withdraw(&self) {
+        neighbours::withdraw(&self.file);
+    }
+
+    /// Whether another session probes it too.
+    pub(super) fn is_shared(&self) -> bool {
+        neighbours::are_there(&self.file)
     }
 
     /// Which content of which file it was when it was opened.

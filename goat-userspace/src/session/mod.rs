@@ -9,6 +9,7 @@ mod executable;
 mod features;
 mod linker;
 mod loader;
+mod neighbours;
 mod perf_event;
 mod process;
 mod slot_set;
@@ -297,10 +298,19 @@ impl Session {
         let (links, mut texts) = self.bindings.take();
         linker::close(links);
         texts.retain(|text| text.process().is_current());
-        match self.arming.differing(&texts) {
+        let left = self.arming.differing(&texts);
+        // Another goat's probes stay. If it went in the meantime, they are gone, too.
+        let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
+        match left {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// Whether another session probes a file of this one.
+    fn is_shared(&self) -> bool {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.iter().any(|executable| executable.is_shared())
     }
 }
 

@@ -181,10 +181,39 @@ fn two_goats_on_one_target_count_right_each() -> Result<()> {
     let (first, second) = (fixture.goat_in(&state, &[])?, fixture.goat_in(&state, &[])?);
     fixture.round()?;
     let whether: Counts = once.iter().map(|(id, count)| (*id, (*count).min(1))).collect();
-    assert_eq!((first.counts()?, second.counts()?), (whether.clone(), whether));
+    assert_eq!((first.counts()?, second.counts()?), (whether.clone(), whether.clone()));
     first.end()?;
     second.end()?;
-    fixture.is_untouched()
+    fixture.is_untouched()?;
+
+    // One asks whether and takes probes out, the other how often: it must not miss them.
+    let state = fixture.dir.path().join("mixed");
+    let takes_out = fixture.goat_in(&state, &[])?;
+    fixture.round()?;
+    let all = fixture.addresses();
+    let until_out = || deadline::until("disarmed sites", || Ok((fixture.armed()? < all).then_some(())));
+    until_out()?;
+    let counting = fixture.goat_in(&state, COUNT)?;
+    assert_eq!(fixture.armed()?, all);
+    for round in 1..=3 {
+        fixture.round()?;
+        assert_eq!((takes_out.counts()?, counting.counts()?), (whether.clone(), times(&once, round)));
+    }
+    assert_eq!(fixture.armed()?, all);
+    counting.end()?;
+    // Alone again, it takes out what the other had put back.
+    until_out()?;
+    takes_out.end()?;
+    fixture.is_untouched()?;
+
+    let (counting, takes_out) = (fixture.goat_in(&state, COUNT)?, fixture.goat_in(&state, &["--data-type", "bool"])?);
+    fixture.round()?;
+    fixture.round()?;
+    assert_eq!((counting.counts()?, takes_out.counts()?), (times(&once, 5), whether));
+    // Killed, neither leaves anything.
+    counting.kill()?;
+    takes_out.kill()?;
+    fixture.until_untouched()
 }
 
 /// A small file system of its own; `None` where none can be mounted.
