@@ -286,11 +286,11 @@ mod tests {
     use super::*;
     use crate::plan::{Unobservable, sample};
 
-    const NEVER: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::Armed };
-    const UNARMED: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::NotArmed };
+    const NEVER: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::Armed, sampled: None };
+    const UNARMED: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::NotArmed, sampled: None };
 
     fn hit(hits: u64, second: u64) -> SlotCount {
-        SlotCount { hits, first_hit: Some(at(second)), armed: Armed::Disarmed }
+        SlotCount { hits, first_hit: Some(at(second)), armed: Armed::Disarmed, sampled: None }
     }
 
     fn at(second: u64) -> SystemTime {

@@ -309,7 +309,7 @@ mod tests {
     fn page(plan: &ProbePlan, data_type: DataType) -> String {
         let mut counts = Counts::none(plan.sites.len(), UNIX_EPOCH);
         let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-        counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
         let report = report::new(plan, &counts, data_type);
         render(plan, &report, report.components.last(), Mode::Live("0123"))
     }

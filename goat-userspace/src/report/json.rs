@@ -156,7 +156,7 @@ mod tests {
     fn sample_report() -> Report {
         let mut counts = Counts::none(3, UNIX_EPOCH);
         let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
         report::new(&sample::plan(), &counts, DataType::Count)
     }
 

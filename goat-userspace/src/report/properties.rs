@@ -17,6 +17,7 @@ fn any_report() -> impl Strategy<Value = (ProbePlan, Report)> {
         hits,
         first_hit: (hits > 0).then(|| UNIX_EPOCH + Duration::from_millis(millis)),
         armed: if armed { Armed::Armed } else { Armed::NotArmed },
+        sampled: None,
     });
     (sample::any_plan(), prop::collection::vec(slot, 0..9), any::<bool>()).prop_map(|(plan, slots, bool)| {
         let data_type = if bool { DataType::Bool } else { DataType::Count };

@@ -5,6 +5,8 @@ mod counters;
 mod disarm;
 mod error;
 mod features;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "its thread follows"))]
+mod governor;
 mod loader;
 mod perf_event;
 pub mod spawn;
@@ -244,7 +246,7 @@ impl Session {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed }
+            SlotCount { hits, first_hit, armed, sampled: None }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
