@@ -9,7 +9,7 @@ use std::{
     fmt::Write,
 };
 
-use super::{ComponentReport, Item, Report, State, Totals, rfc3339};
+use super::{ComponentReport, Item, Report, State, Totals, estimate::about, rfc3339};
 use crate::{
     DataType,
     plan::{PlanFile, ProbePlan},
@@ -271,6 +271,7 @@ fn mark_of(item: &Item, out: &mut String) {
 fn say(item: &Item, data_type: DataType) -> String {
     let mut text = match (item.state, data_type) {
         (State::Covered, DataType::Bool) => "ran".into(),
+        (State::Covered, DataType::Count) if item.estimate.is_some() => format!("{} ×", about(item.count)),
         (State::Covered, DataType::Count) => format!("{} ×", item.count),
         (state, _) => state.words().to_string(),
     };

@@ -5,7 +5,7 @@ mod counters;
 mod disarm;
 mod error;
 mod features;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "its thread follows"))]
+#[allow(dead_code, unused_imports)]
 mod governor;
 mod loader;
 mod perf_event;
