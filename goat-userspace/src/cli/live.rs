@@ -299,6 +299,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            estimate: None,
         }
     }
 

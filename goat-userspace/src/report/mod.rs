@@ -4,6 +4,7 @@ pub mod badge;
 pub mod cobertura;
 pub mod cover_profile;
 mod coverage;
+mod estimate;
 mod format;
 pub mod github;
 pub mod html;
@@ -28,6 +29,7 @@ pub mod verdict_json;
 mod xml;
 
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
+pub use estimate::Estimate;
 pub use format::{Format, FormatError};
 pub use points::Points;
 pub use selection::{Order, UnknownComponent};

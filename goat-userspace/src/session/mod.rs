@@ -7,6 +7,8 @@ mod disarm;
 mod error;
 mod executable;
 mod features;
+#[allow(dead_code, unused_imports)]
+mod governor;
 mod linker;
 mod loader;
 mod neighbours;
@@ -249,7 +251,7 @@ impl Session {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed }
+            SlotCount { hits, first_hit, armed, sampled: None }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
