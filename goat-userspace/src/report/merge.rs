@@ -9,7 +9,10 @@ use std::{
     time::SystemTime,
 };
 
-use super::{ComponentReport, Item, Report, State, Totals};
+use super::{
+    ComponentReport, Estimate, Item, Report, State, Totals,
+    estimate::{THROTTLED, about},
+};
 use crate::{DataType, lines::LineRange, paths::RepoPath};
 
 /// Why reports can't be merged.
@@ -24,7 +27,7 @@ pub enum Error {
         .0.name, .0.version, .1.name, .1.version
     )]
     OtherRelease(Box<Release>, Box<Release>),
-    /// They have hardly a point in common, though they are of one change.
+    /// They have no point in common, though they are of one change.
     #[error(
         "reports of {name} {version} that have no point in common: were they planned from other commits, or at another granularity?"
     )]
@@ -134,11 +137,23 @@ fn point(answers: &[&Item], id: u32, data_type: DataType) -> Item {
     let count = answers.iter().fold(0u64, |sum, item| sum.saturating_add(item.count));
     let not_armed = answers.iter().filter(|item| item.state == State::NotArmed).count();
     let observed = answers.iter().filter(|item| item.is_observable()).count();
+    let estimate = estimate(answers).filter(|_| data_type == DataType::Count || count == 0);
+    // What is said of an estimate is said of all of it.
+    let kept = decisive.reason.iter().flat_map(|reason| reason.split("; "));
+    let mut reasons: Vec<String> = kept.filter(|reason| !reason.starts_with(THROTTLED)).map(Into::into).collect();
+    if let Some(estimate) = estimate {
+        reasons.push(match decisive.state {
+            State::Covered => format!("{THROTTLED}: {}, {}, {}", about(count), estimate.limits(), estimate.times()),
+            _ => format!("{THROTTLED}: {}", estimate.times()),
+        });
+    }
     let reason = match decisive.state {
         State::NotExecuted if not_armed > 0 => {
-            let said = format!("not-armed: in {not_armed} of {observed} reports");
-            Some(decisive.reason.iter().fold(said, |said, reason| format!("{said}; {reason}")))
+            reasons.insert(0, format!("not-armed: in {not_armed} of {observed} reports"));
+            Some(reasons.join("; "))
         }
+        State::Covered if data_type == DataType::Bool => None,
+        State::Covered | State::NotExecuted => (!reasons.is_empty()).then(|| reasons.join("; ")),
         _ => decisive.reason.clone(),
     };
     Item {
@@ -147,8 +162,21 @@ fn point(answers: &[&Item], id: u32, data_type: DataType) -> Item {
         reason,
         blind: answers.iter().map(|item| item.blind).max().unwrap_or_default(),
         first_hit: answers.iter().filter_map(|item| item.first_hit).min(),
+        estimate,
         ..decisive.clone()
     }
+}
+
+/// What the count of all of them is worth; `None` if each is exact. The one that was watched for the least part of the time speaks
+/// for all.
+fn estimate(answers: &[&Item]) -> Option<Estimate> {
+    let share = |e: &Estimate| e.armed.as_secs_f64() / e.watched.as_secs_f64().max(f64::MIN_POSITIVE);
+    let least = answers.iter().filter_map(|item| item.estimate).min_by(|a, b| share(a).total_cmp(&share(b)))?;
+    let limits = answers.iter().map(|item| item.estimate.map_or((item.count, Some(item.count)), |e| (e.low, e.high)));
+    let (low, high) = limits.fold((0u64, Some(0u64)), |(low, high), (lower, higher)| {
+        (low.saturating_add(lower), high.zip(higher).map(|(high, higher)| high.saturating_add(higher)))
+    });
+    Some(Estimate { low, high, ..least })
 }
 
 /// The components by name, in the order in which reports name them, and the points that are in any.
@@ -299,6 +327,37 @@ mod tests {
     }
 
     #[test]
+    fn estimates_add_up_and_the_least_watched_speaks_for_all() {
+        let throttled = |hits, unseen, high, armed| {
+            let sampled = crate::counts::Sampled {
+                unseen,
+                unseen_low: unseen / 2,
+                unseen_high: high,
+                armed: Duration::from_secs(armed),
+                watched: Duration::from_secs(100),
+            };
+            let first = SlotCount { sampled: Some(sampled), ..slot(hits, Armed::Throttled, None) };
+            of(&sample::plan(), 5, [slot(0, Armed::Armed, None), slot(0, Armed::Armed, None), first], DataType::Count)
+        };
+        let check = |reports: &[Report], count: u64, limits: Option<(u64, Option<u64>)>, reason: Option<&str>| {
+            let merged = merge(reports).unwrap();
+            let item = find(&merged, 2);
+            let found = (item.count, item.estimate.map(|e| (e.low, e.high)), item.reason.as_deref());
+            assert_eq!(found, (count, limits, reason));
+        };
+        let (exact, some) = (counted(9, [0, 0, 7], DataType::Count), throttled(10, 100, Some(300), 5));
+        let said = "throttled: ~117, between 67 and 317 times, armed for 5.00 % of 100.0 s";
+        check(&[exact.clone(), some.clone()], 117, Some((67, Some(317))), Some(said));
+        let said = "throttled: ~131, at least 71 times, armed for 2.00 % of 100.0 s";
+        check(&[some.clone(), throttled(1, 20, None, 2)], 131, Some((71, None)), Some(said));
+        check(&[some.clone(), counted(9, [0, 0, 1], DataType::Bool)], 1, None, None);
+        let never = counted(9, [0, 0, 0], DataType::Count);
+        let said = "throttled: armed for 5.00 % of 100.0 s";
+        check(&[throttled(0, 0, Some(3), 5), never], 0, Some((0, Some(3))), Some(said));
+        check(&[exact.clone(), exact], 14, None, None);
+    }
+
+    #[test]
     fn points_are_told_by_what_they_are() {
         // The other plan has lost point 1 and counts the rest from there.
         let whole = counted(9, [0, 0, 1], DataType::Bool);
@@ -313,8 +372,8 @@ mod tests {
             merged.components.iter().map(|c| c.totals).collect::<Vec<_>>(),
             whole.components.iter().map(|c| c.totals).collect::<Vec<_>>()
         );
-        let ids: Vec<_> = merged.components[1].items.iter().map(|item| (item.id, item.line)).collect();
-        assert_eq!(ids, [(1, 10), (2, 12), (3, 14), (4, 16)].map(|(id, _)| (id, ids[id as usize - 1].1)));
+        let lines = |report: &Report| report.components[1].items.iter().map(|item| item.line).collect::<Vec<_>>();
+        assert_eq!(lines(&merged), lines(&whole));
         assert_eq!(find(&merged, 2).first_hit, Some(at(5)));
     }
 

@@ -9,7 +9,7 @@
 //!     24        the body, in postcard's encoding
 //! ```
 //!
-//! The body names only sites that were hit, and whether sites are armed in runs, so that a state has some bytes for each
+//! The body names only sites that something was counted at, and whether sites are armed in runs, so that a state has some bytes for each
 //! covered site. Postcard does not name fields: a change of the body is a new version.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{ContentError, State};
 use crate::{
     DataType,
-    counts::{Armed, Counts, SlotCount},
+    counts::{Armed, Counts, Sampled, SlotCount},
     plan::Digest,
 };
 
@@ -40,7 +40,7 @@ struct Body {
     taken: Instant,
     sites: u64,
     armed: Vec<Run>,
-    hit: Vec<Hit>,
+    counted: Vec<Counted>,
 }
 
 /// Microseconds since 1970.
@@ -54,23 +54,41 @@ struct Run {
     sites: u64,
 }
 
-/// A site that was hit.
+/// A site that was hit, or that was watched only for a part of the time.
 #[derive(Serialize, Deserialize)]
-struct Hit {
+struct Counted {
     /// How many sites before it, since the last, were not.
     skipped: u64,
     hits: u64,
     first: Option<Instant>,
+    sampled: Option<Sample>,
+}
+
+/// Of a site that was throttled.
+#[derive(Serialize, Deserialize)]
+struct Sample {
+    unseen: u64,
+    unseen_low: u64,
+    unseen_high: Option<u64>,
+    /// Microseconds.
+    armed: u64,
+    watched: u64,
 }
 
 /// The bytes of a state file. Equal states give equal bytes.
 pub fn encode(state: &State) -> Result<Vec<u8>, ContentError> {
     let slots = &state.counts.slots;
     let mut next = 0;
-    let hit = slots.iter().enumerate().filter(|(_, slot)| slot.hits > 0).map(|(place, slot)| {
+    let counted = slots.iter().enumerate().filter(|(_, slot)| slot.hits > 0 || slot.sampled.is_some());
+    let counted = counted.map(|(place, slot)| {
         let skipped = (place - next) as u64;
         next = place + 1;
-        Hit { skipped, hits: slot.hits, first: slot.first_hit.map(Instant::of) }
+        Counted {
+            skipped,
+            hits: slot.hits,
+            first: slot.first_hit.map(Instant::of),
+            sampled: slot.sampled.map(Sample::of),
+        }
     });
     let body = Body {
         plan: state.plan,
@@ -79,7 +97,7 @@ pub fn encode(state: &State) -> Result<Vec<u8>, ContentError> {
         since: Instant::of(state.since),
         taken: Instant::of(state.counts.taken),
         sites: slots.len() as u64,
-        hit: hit.collect(),
+        counted: counted.collect(),
         armed: slots
             .chunk_by(|a, b| a.armed == b.armed)
             .map(|run| Run { armed: word(run[0].armed), sites: run.len() as u64 })
@@ -123,18 +141,19 @@ pub fn decode(bytes: &[u8]) -> Result<State, ContentError> {
     }
     let taken = body.taken.system_time();
     let mut next = 0usize;
-    for hit in &body.hit {
-        let place = usize::try_from(hit.skipped).ok().and_then(|skipped| next.checked_add(skipped));
+    for counted in &body.counted {
+        let place = usize::try_from(counted.skipped).ok().and_then(|skipped| next.checked_add(skipped));
         let slot = place.and_then(|place| slots.get_mut(place));
         let (Some(place), Some(slot)) = (place, slot) else {
-            return Err(ContentError::Invalid("a site was hit that there is not"));
+            return Err(ContentError::Invalid("something was counted at a site that there is not"));
         };
-        if hit.hits == 0 {
+        if counted.hits == 0 && (counted.first.is_some() || counted.sampled.is_none()) {
             return Err(ContentError::Invalid("a site was hit no times"));
         }
-        slot.hits = hit.hits;
+        slot.hits = counted.hits;
         // The clock may have jumped while goat counted.
-        slot.first_hit = hit.first.map(|first| first.system_time().min(taken));
+        slot.first_hit = counted.first.map(|first| first.system_time().min(taken));
+        slot.sampled = counted.sampled.as_ref().map(Sample::sampled);
         next = place + 1;
     }
     Ok(State {
@@ -191,6 +210,20 @@ impl Instant {
     }
 }
 
+impl Sample {
+    fn of(sampled: Sampled) -> Self {
+        let Sampled { unseen, unseen_low, unseen_high, armed, watched } = sampled;
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self { unseen, unseen_low, unseen_high, armed: micros(armed), watched: micros(watched) }
+    }
+
+    fn sampled(&self) -> Sampled {
+        let &Self { unseen, unseen_low, unseen_high, armed, watched } = self;
+        let [armed, watched] = [armed, watched].map(Duration::from_micros);
+        Sampled { unseen, unseen_low, unseen_high, armed, watched }
+    }
+}
+
 fn word(state: Armed) -> u8 {
     match state {
         Armed::Pending => 0,
@@ -216,6 +249,16 @@ mod tests {
         UNIX_EPOCH + Duration::from_micros(micros)
     }
 
+    fn sampled(unseen: u64) -> Sampled {
+        Sampled {
+            unseen,
+            unseen_low: unseen / 2,
+            unseen_high: (unseen % 2 == 0).then_some(unseen * 2),
+            armed: Duration::from_micros(unseen + 1),
+            watched: Duration::from_micros(unseen + 9),
+        }
+    }
+
     fn sample() -> State {
         let slot = |hits, first_hit, armed| SlotCount { hits, first_hit, armed, ..SlotCount::default() };
         let slots = vec![
@@ -224,6 +267,8 @@ mod tests {
             slot(1, None, Armed::Disarmed),
             slot(0, None, Armed::NotArmed),
             slot(u64::MAX, Some(at(0)), Armed::Throttled),
+            SlotCount { sampled: Some(sampled(7)), ..slot(0, None, Armed::Throttled) },
+            SlotCount { sampled: Some(sampled(8)), ..slot(3, Some(at(5)), Armed::Throttled) },
             slot(0, None, Armed::Pending),
         ];
         State {
@@ -236,13 +281,14 @@ mod tests {
     }
 
     fn any_state() -> impl Strategy<Value = State> {
-        let slot = (any::<bool>(), 1..=u64::MAX, prop::option::of(0..1_000_000u64), 0u8..5);
+        let sampled = prop::option::of((0..1_000_000u64).prop_map(sampled));
+        let slot = (any::<bool>(), 1..=u64::MAX, prop::option::of(0..1_000_000u64), 0u8..5, sampled);
         let slots = prop::collection::vec(slot, 0..40).prop_map(|slots| {
-            let of = |(is_hit, hits, first, word): (bool, u64, Option<u64>, u8)| SlotCount {
+            let of = |(is_hit, hits, first, word, sampled): (bool, u64, Option<u64>, u8, Option<Sampled>)| SlotCount {
                 hits: if is_hit { hits } else { 0 },
                 first_hit: first.filter(|_| is_hit).map(at),
                 armed: armed(word).unwrap(),
-                ..SlotCount::default()
+                sampled,
             };
             slots.into_iter().map(of).collect()
         });

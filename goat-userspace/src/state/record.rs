@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::{
     DataType,
-    counts::{Counts, SlotCount},
+    counts::{Counts, Sampled, SlotCount},
     plan::{Digest, ProbePlan, Slot, Status},
 };
 
@@ -59,7 +59,25 @@ impl State {
 
 fn total(before: &SlotCount, now: &SlotCount, taken: SystemTime) -> SlotCount {
     let first_hit = [before.first_hit, now.first_hit].into_iter().flatten().min();
-    SlotCount { hits: before.hits.saturating_add(now.hits), first_hit: first_hit.map(|at| at.min(taken)), ..*now }
+    SlotCount {
+        hits: before.hits.saturating_add(now.hits),
+        first_hit: first_hit.map(|at| at.min(taken)),
+        armed: now.armed,
+        sampled: sampled(before.sampled, now.sampled),
+    }
+}
+
+/// Of two times, one after the other. What was armed all the time has missed nothing, and is in the hits.
+fn sampled(before: Option<Sampled>, now: Option<Sampled>) -> Option<Sampled> {
+    let (Some(before), Some(now)) = (before, now) else { return before.or(now) };
+    let highs = before.unseen_high.zip(now.unseen_high);
+    Some(Sampled {
+        unseen: before.unseen.saturating_add(now.unseen),
+        unseen_low: before.unseen_low.saturating_add(now.unseen_low),
+        unseen_high: highs.map(|(before, now)| before.saturating_add(now)),
+        armed: before.armed.saturating_add(now.armed),
+        watched: before.watched.saturating_add(now.watched),
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +118,24 @@ mod tests {
         check((10, slot(0, None, A)), (20, slot(0, None, NotArmed)), (20, slot(0, None, NotArmed)));
         check((10, slot(3, Some(5), Disarmed)), (20, slot(0, None, Pending)), (20, slot(3, Some(5), Pending)));
         check((10, slot(u64::MAX, Some(5), A)), (20, slot(4, None, A)), (20, slot(u64::MAX, Some(5), A)));
+    }
+
+    #[test]
+    fn what_was_not_seen_adds_up() {
+        let of = |unseen, high, armed, watched| Sampled {
+            unseen,
+            unseen_low: unseen / 2,
+            unseen_high: high,
+            armed: Duration::from_secs(armed),
+            watched: Duration::from_secs(watched),
+        };
+        let check = |before, now, expected| assert_eq!(sampled(before, now), expected, "{before:?} {now:?}");
+        let some = Some(of(10, Some(20), 1, 30));
+        check(None, None, None);
+        check(some, None, some);
+        check(None, some, some);
+        check(some, Some(of(30, Some(50), 2, 10)), Some(of(40, Some(70), 3, 40)));
+        check(some, Some(of(30, None, 2, 10)), Some(of(40, None, 3, 40)));
     }
 
     #[test]
