@@ -246,7 +246,8 @@ impl Session {
         let slot = |slot| {
             let hits = self.counters.hits(slot);
             // The program adds to the counter and then stores the time: between the two, it is now.
-            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).unwrap_or(taken));
+            // And clocks jump: no first hit is later than the reading.
+            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).map_or(taken, |at| at.min(taken)));
             let armed = match self.arming.state(slot) {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,

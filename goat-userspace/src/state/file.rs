@@ -253,7 +253,7 @@ mod tests {
         Sampled {
             unseen,
             unseen_low: unseen / 2,
-            unseen_high: (unseen % 2 == 0).then_some(unseen * 2),
+            unseen_high: unseen.is_multiple_of(2).then_some(unseen * 2),
             armed: Duration::from_micros(unseen + 1),
             watched: Duration::from_micros(unseen + 9),
         }

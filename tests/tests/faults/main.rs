@@ -423,6 +423,13 @@ fn the_status_says_what_is_traced() -> Result<()> {
     }
     let json = goat::run(&["status", "--url", &url, "--format", "json"])?.succeeded()?.stdout;
     let json: serde_json::Value = serde_json::from_str(&json)?;
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/status.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string(schema)?)?;
+    if let Err(error) = jsonschema::validate(&schema, &json) {
+        anyhow::bail!("{error} at {} in {json}", error.instance_path());
+    }
+    let fields = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
+    assert_eq!(fields(&json), fields(&schema["properties"]), "the schema says all");
     ensure!(json["probes"]["armed"].as_u64() >= Some(fixture.addresses() as u64), "{json}");
     assert_eq!(json["goat"]["pid"], serde_json::json!(goat.process.pid()));
     goat.end()?;
