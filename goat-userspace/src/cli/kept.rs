@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use super::{say, say::HelpExt};
 use crate::{
     plan::{self, ProbePlan},
-    report::{self, Report},
+    report::{self, Carried, Report},
     state::{self, Found, State},
 };
 
@@ -58,7 +58,14 @@ fn kept(path: &Path, state: &State, given: Option<&ProbePlan>) -> anyhow::Result
         state.counts.slots.len(),
         plan.sites.len()
     );
-    Ok(Kept { report: report::new(&plan, &state.counts, state.data_type), plan })
+    let mut report = report::new(&plan, &state.counts, state.data_type);
+    report.add(&carried(&state.carried));
+    Ok(Kept { report, plan })
+}
+
+/// What other plans have counted, in the report's terms.
+pub(super) fn carried(carried: &[state::Carried]) -> Vec<Carried> {
+    carried.iter().map(|c| Carried { id: c.point, count: c.count, first_hit: c.first_hit }).collect()
 }
 
 /// Whether `path` is a state, or a directory of states: the rest is taken for a report.

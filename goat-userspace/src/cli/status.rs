@@ -59,6 +59,7 @@ struct Target {
     exe: String,
     since: String,
     up: bool,
+    probed: bool,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +112,11 @@ fn show(answer: &Answer, style: Style) -> String {
     line("release", printable(&format!("{} {}{names}", answer.name, answer.version)).into_owned());
     line("coverage", coverage(&answer.coverage));
     for target in &answer.targets {
-        let state = if target.up { style.paint(Tone::Good, "up") } else { style.paint(Tone::Doubt, "ended") };
+        let state = match (target.up, target.probed) {
+            (true, true) => style.paint(Tone::Good, "up"),
+            (true, false) => style.paint(Tone::Bad, "not probed"),
+            (false, _) => style.paint(Tone::Doubt, "ended"),
+        };
         line("target", format!("{} {} {state}, since {}", target.pid, printable(&target.exe), target.since));
     }
     line("probes", probes(&answer.probes));
@@ -179,8 +184,9 @@ mod tests {
         let answer = r#"{"schemaVersion":1,"goat":{"version":"0.1.0","pid":7,"started":"T0"},"name":"shop","version":"1.1.0",
             "components":["cmd/shopd"],"dataType":"count","taken":"T3","coverage":{"total":4,"covered":3,"coveredRate":75,
             "notExecuted":1,"notArmed":0,"unobservable":2,"excluded":0},"backend":"uprobe_multi",
-            "targets":[{"pid":42,"exe":"/srv/shopd\u001b[31m","buildId":"a","since":"T1","up":true},
-            {"pid":41,"exe":"/srv/shopd","buildId":null,"since":"T0","up":false}],
+            "targets":[{"pid":42,"exe":"/srv/shopd\u001b[31m","buildId":"a","since":"T1","up":true,"probed":true},
+            {"pid":41,"exe":"/srv/shopd","buildId":null,"since":"T0","up":false,"probed":true},
+            {"pid":43,"exe":"/srv/other","buildId":null,"since":"T2","up":true,"probed":false}],
             "probes":{"pending":0,"armed":5,"disarmed":3,"throttled":1,"notArmed":0},
             "overhead":{"ratio":0.0021,"budget":0.01,"hitsPerSecond":12.54,"waiting":9},
             "state":{"file":"/s/x.goatstate","saved":"T2","failure":"no space left"}}"#;
@@ -189,6 +195,7 @@ release   shop 1.1.0, cmd/shopd
 coverage  75%, 3 of 4 points, 1 not executed, 2 unobservable
 target    42 /srv/shopd\\u{1b}[31m up, since T1
 target    41 /srv/shopd ended, since T0
+target    43 /srv/other not probed, since T2
 probes    5 armed, 3 disarmed, 1 throttled
 overhead  0.21% of 1.00%, 12.5 hits/s, 9 sites wait to be armed
 state     /s/x.goatstate, written T2: no space left

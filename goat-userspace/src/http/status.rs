@@ -64,6 +64,7 @@ struct Target<'a> {
     build_id: Option<&'a str>,
     since: String,
     up: bool,
+    probed: bool,
 }
 
 #[derive(Serialize)]
@@ -132,6 +133,7 @@ fn render(status: &Status, points: &Points<'_>) -> String {
                 build_id: target.build_id.as_deref(),
                 since: rfc3339(target.since),
                 up: target.up,
+                probed: target.probed,
             })
             .collect(),
         probes: Probes {
@@ -193,6 +195,7 @@ mod tests {
                 build_id: Some("a/b".into()),
                 since: UNIX_EPOCH,
                 up: true,
+                probed: true,
             }],
             overhead: Some(status::Overhead { ratio: 0.002, budget: 0.01, hits_per_second: 12.5, waiting: 7 }),
             kept: Some(status::Kept {

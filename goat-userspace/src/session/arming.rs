@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
-use super::{executable::Executable, slot_set::SlotSet, text::Text};
+use super::{executable::Executable, process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -37,6 +37,14 @@ pub(super) struct Arming {
     probed: Mutex<Vec<Arc<Executable>>>,
     /// Whether another session probed any of them when it was last asked.
     was_shared: AtomicBool,
+    paused: AtomicBool,
+}
+
+impl Drop for Arming {
+    fn drop(&mut self) {
+        let probed = self.probed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        probed.drain(..).for_each(|executable| executable.withdraw());
+    }
 }
 
 struct SiteText {
@@ -68,6 +76,7 @@ impl Arming {
             texts: Mutex::default(),
             probed: Mutex::default(),
             was_shared: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
         }
     }
 
@@ -93,9 +102,9 @@ impl Arming {
         &self.order
     }
 
-    /// Whether the text of process `pid` is there, with the probes of `linked`.
-    pub(super) fn knows(&self, pid: u32, linked: &Arc<SlotSet>) -> bool {
-        self.lock().iter().any(|t| t.process().pid() == pid && Arc::ptr_eq(t.linked(), linked))
+    /// Whether the text of `process` is there, with the probes of `linked`.
+    pub(super) fn knows(&self, process: &Process, linked: &Arc<SlotSet>) -> bool {
+        self.lock().iter().any(|t| std::ptr::eq(t.process(), process) && Arc::ptr_eq(t.linked(), linked))
     }
 
     /// Forgets the texts with the probes of `linked` whose processes are gone.
@@ -110,18 +119,19 @@ impl Arming {
 
     /// Says to other sessions that `executable` is probed.
     pub(super) fn announce(&self, executable: &Arc<Executable>) {
-        executable.announce();
         let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
         if !probed.iter().any(|known| Arc::ptr_eq(known, executable)) {
+            executable.announce();
             probed.push(Arc::clone(executable));
         }
     }
 
     /// Says that it is no longer.
     pub(super) fn withdraw(&self, executable: &Arc<Executable>) {
-        executable.withdraw();
         let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        probed.retain(|known| !Arc::ptr_eq(known, executable));
+        if let Some(at) = probed.iter().position(|known| Arc::ptr_eq(known, executable)) {
+            probed.swap_remove(at).withdraw();
+        }
     }
 
     /// Whether another session counts by the breakpoints in these texts: then none is taken out.
@@ -165,6 +175,12 @@ impl Arming {
         });
     }
 
+    /// Whether [`Self::disarm`] is to do nothing.
+    pub(super) fn pause(&self, paused: bool) {
+        let _texts = self.lock();
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
     /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more: none while
     /// another session counts by them.
     pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
@@ -177,7 +193,7 @@ impl Arming {
                 if text.linked().contains(slot as Slot) { self.write_original(text, slot) } else { Ok(()) }
             })?;
         }
-        if is_shared {
+        if is_shared || self.paused.load(Ordering::Relaxed) {
             return Ok(0);
         }
         let mut disarmed = 0;

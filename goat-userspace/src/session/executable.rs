@@ -8,6 +8,7 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::{
@@ -23,6 +24,8 @@ use crate::{
 pub struct Executable {
     file: File,
     version: Version,
+    /// How many sessions probe it.
+    announced: Mutex<usize>,
 }
 
 /// What tells one content of one file from another. Not its device: on stacked file systems the same file has several.
@@ -69,7 +72,12 @@ impl Executable {
     fn open_as(path: &Path, shown: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| inaccessible(shown.into(), source))?;
         let about = file.metadata().map_err(|source| Error::Read { path: shown.into(), source })?;
-        Ok(Self { version: Version::of(&about), file })
+        Ok(Self { version: Version::of(&about), file, announced: Mutex::default() })
+    }
+
+    /// The same file by a descriptor of its own.
+    pub(super) fn again(&self) -> Result<Self, Error> {
+        Self::open(&self.path())
     }
 
     /// A path to this very file, whatever mount namespace it is in.
@@ -77,14 +85,22 @@ impl Executable {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
-    /// Says to other sessions that it is probed, until [`Self::withdraw`].
+    /// Says to other sessions that it is probed, until [`Self::withdraw`] has been called as often.
     pub(super) fn announce(&self) {
-        neighbours::announce(&self.file);
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        *announced += 1;
+        if *announced == 1 {
+            neighbours::announce(&self.file);
+        }
     }
 
     /// Says that it is no longer probed.
     pub(super) fn withdraw(&self) {
-        neighbours::withdraw(&self.file);
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        *announced = announced.saturating_sub(1);
+        if *announced == 0 {
+            neighbours::withdraw(&self.file);
+        }
     }
 
     /// Whether another session probes it too.
@@ -102,14 +118,13 @@ impl Executable {
         Ok(binary::open(&self.path())?.identity().clone())
     }
 
-    /// The processes that run it now and that goat may see.
-    pub(super) fn processes(&self, proc: &Proc) -> Vec<u32> {
-        let runs_it = |pid: &u32| Version::at(&proc.file(*pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version));
-        proc.pids().into_iter().filter(runs_it).collect()
+    /// Whether process `pid` runs it, as far as goat may see.
+    pub(super) fn is_run_by(&self, proc: &Proc, pid: u32) -> bool {
+        Version::at(&proc.file(pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version))
     }
 
     /// Fails unless it is the plan's binary, with the plan's instructions at its sites.
-    pub(super) fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
+    pub fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
         let path = self.path();
         let found = self.identity()?;
         if !is_same_build(&plan.identity, &found) {

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use goat_common::MAX_SITES;
 use serde::{Deserialize, Serialize};
 
-use super::{ContentError, State};
+use super::{ContentError, State, record::Carried};
 use crate::{
     DataType,
     counts::{Armed, Counts, Sampled, SlotCount},
@@ -41,6 +41,7 @@ struct Body {
     sites: u64,
     armed: Vec<Run>,
     counted: Vec<Counted>,
+    carried: Vec<CarriedPoint>,
 }
 
 /// Microseconds since 1970.
@@ -62,6 +63,14 @@ struct Counted {
     hits: u64,
     first: Option<Instant>,
     sampled: Option<Sample>,
+}
+
+/// What another plan has counted of a point.
+#[derive(Serialize, Deserialize)]
+struct CarriedPoint {
+    point: u32,
+    count: u64,
+    first: Option<Instant>,
 }
 
 /// Of a site that was throttled.
@@ -98,6 +107,11 @@ pub fn encode(state: &State) -> Result<Vec<u8>, ContentError> {
         taken: Instant::of(state.counts.taken),
         sites: slots.len() as u64,
         counted: counted.collect(),
+        carried: state
+            .carried
+            .iter()
+            .map(|c| CarriedPoint { point: c.point, count: c.count, first: c.first_hit.map(Instant::of) })
+            .collect(),
         armed: slots
             .chunk_by(|a, b| a.armed == b.armed)
             .map(|run| Run { armed: word(run[0].armed), sites: run.len() as u64 })
@@ -156,7 +170,15 @@ pub fn decode(bytes: &[u8]) -> Result<State, ContentError> {
         slot.sampled = counted.sampled.as_ref().map(Sample::sampled);
         next = place + 1;
     }
+    let carried = |c: &CarriedPoint| {
+        let first_hit = c.first.map(|first| first.system_time().min(taken));
+        Carried { point: c.point, count: c.count, first_hit }
+    };
+    if !body.carried.is_sorted_by(|a, b| a.point < b.point) || body.carried.iter().any(|c| c.count == 0) {
+        return Err(ContentError::Invalid("what other plans have counted is not by point"));
+    }
     Ok(State {
+        carried: body.carried.iter().map(carried).collect(),
         plan: body.plan,
         build: body.build,
         data_type: body.data_type,
@@ -277,6 +299,10 @@ mod tests {
             data_type: DataType::Count,
             since: at(1_600_000_000_000_000),
             counts: Counts { taken: at(1_700_000_000_500_000), slots },
+            carried: vec![
+                Carried { point: 2, count: 9, first_hit: Some(at(77)) },
+                Carried { point: 5, count: 1, first_hit: None },
+            ],
         }
     }
 
@@ -292,15 +318,21 @@ mod tests {
             };
             slots.into_iter().map(of).collect()
         });
-        (any::<[u8; 16]>(), ".{0,8}", any::<bool>(), 0..1_000_000u64, 1_000_000..u64::MAX / 1000, slots).prop_map(
-            |(plan, build, is_count, since, taken, slots)| State {
-                plan: Digest(plan),
-                build,
-                data_type: if is_count { DataType::Count } else { DataType::Bool },
-                since: at(since),
-                counts: Counts { taken: at(taken), slots },
-            },
-        )
+        let carried = prop::collection::btree_map(any::<u32>(), 1..=u64::MAX, 0..4).prop_map(|carried| {
+            carried
+                .into_iter()
+                .map(|(point, count)| Carried { point, count, first_hit: Some(at(count % 1000)) })
+                .collect()
+        });
+        let head = (any::<[u8; 16]>(), ".{0,8}", any::<bool>(), 0..1_000_000u64, 1_000_000..u64::MAX / 1000);
+        (head, slots, carried).prop_map(|((plan, build, is_count, since, taken), slots, carried)| State {
+            plan: Digest(plan),
+            build,
+            data_type: if is_count { DataType::Count } else { DataType::Bool },
+            since: at(since),
+            counts: Counts { taken: at(taken), slots },
+            carried,
+        })
     }
 
     #[test]

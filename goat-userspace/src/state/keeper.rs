@@ -4,13 +4,14 @@
 //! writing is tried again.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Error, Opened, State, Store, store::Refused};
+use super::{Carried, Error, Opened, State, Store, store::Refused};
 use crate::{
     DataType,
     counts::{Counts, SlotCount},
@@ -48,12 +49,14 @@ struct Shared {
 struct Disk {
     store: Option<Store>,
     /// What is in the file.
-    written: Option<Vec<SlotCount>>,
+    written: Option<(Vec<SlotCount>, Vec<Carried>)>,
 }
 
 struct Held {
     /// What was counted before this goat; empty if nothing was.
     base: Arc<State>,
+    /// What other plans have counted until now; by point.
+    carried: Vec<Carried>,
     health: Kept,
     /// What the user should know and has not been told.
     news: Vec<String>,
@@ -70,13 +73,14 @@ impl Keeper {
             data_type,
             since: now,
             counts: Counts::none(plan.sites.len(), SystemTime::UNIX_EPOCH),
+            carried: Vec::new(),
         });
         let shared = Shared {
             dir: dir.into(),
             plan: Arc::clone(plan),
             data_type,
             disk: Mutex::default(),
-            held: Mutex::new(Held { base, health: Kept::default(), news: Vec::new() }),
+            held: Mutex::new(Held { base, carried: Vec::new(), health: Kept::default(), news: Vec::new() }),
             stop: Mutex::new(false),
             stopped: Condvar::new(),
         };
@@ -102,6 +106,16 @@ impl Keeper {
     /// The slots that had told whether before this goat began: [`State::told`].
     pub fn told(&self) -> Vec<Slot> {
         lock(&self.shared.held).base.told(&self.shared.plan)
+    }
+
+    /// What other plans have counted.
+    pub fn carried(&self) -> Vec<Carried> {
+        lock(&self.shared.held).carried.clone()
+    }
+
+    /// Takes in what other plans have counted of this one's points, beside [`Keeper::total`].
+    pub fn carry(&self, carried: &[Carried]) {
+        lock(&self.shared.held).carry(carried);
     }
 
     /// Writes what has been counted now, if it has changed.
@@ -145,8 +159,9 @@ impl Shared {
             let said = with_cause(&error);
             held.news.push(format!("{said}; it is kept as {}, and counting begins anew", kept_as.display()));
         }
-        disk.written = state.as_ref().map(|state| state.counts.slots.clone());
+        disk.written = state.as_ref().map(|state| (state.counts.slots.clone(), state.carried.clone()));
         if let Some(state) = state {
+            held.carry(&state.carried);
             held.base = Arc::new(state);
         }
         held.health.path = Some(store.path().to_owned());
@@ -195,19 +210,34 @@ impl Shared {
         if disk.store.is_none() {
             self.open(disk)?;
         }
-        let base = Arc::clone(&lock(&self.held).base);
-        let counts = base.with(live);
-        let Some(store) = disk.store.as_mut().filter(|_| disk.written.as_ref() != Some(&counts.slots)) else {
-            return Ok(None);
+        let (base, carried) = {
+            let held = lock(&self.held);
+            (Arc::clone(&held.base), held.carried.clone())
         };
-        let state = State { counts, ..(*base).clone() };
+        let counts = base.with(live);
+        let is_written =
+            disk.written.as_ref().is_some_and(|(slots, points)| (slots, points) == (&counts.slots, &carried));
+        let Some(store) = disk.store.as_mut().filter(|_| !is_written) else { return Ok(None) };
+        let state = State { plan: base.plan, build: base.build.clone(), counts, carried, ..*base };
         store.save(&state, &self.plan)?;
-        disk.written = Some(state.counts.slots);
+        disk.written = Some((state.counts.slots, state.carried));
         Ok(Some(state.counts.taken))
     }
 }
 
 impl Held {
+    /// Takes in what other plans have counted. Of a point that is known already, the greater count: both are of all that was
+    /// counted until then.
+    fn carry(&mut self, carried: &[Carried]) {
+        let mut points: BTreeMap<u32, Carried> = self.carried.iter().map(|c| (c.point, *c)).collect();
+        for new in carried.iter().filter(|c| c.count > 0) {
+            let known = points.entry(new.point).or_insert(*new);
+            known.count = known.count.max(new.count);
+            known.first_hit = known.first_hit.into_iter().chain(new.first_hit).min();
+        }
+        self.carried = points.into_values().collect();
+    }
+
     /// Notes a failure. It is news if there was none before.
     fn fails(&mut self, error: &Error) {
         let failure = with_cause(error);
@@ -269,6 +299,21 @@ mod tests {
             assert_eq!(keeper.news(), Vec::<String>::new());
             assert_eq!(keeper.health().saved, Some(at(10 * life + 1)));
         }
+    }
+
+    #[test]
+    fn what_other_plans_have_counted_is_kept_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |point, count, second| Carried { point, count, first_hit: Some(at(second)) };
+        let keeper = open(dir.path());
+        keeper.carry(&[of(2, 5, 7), of(1, 0, 3)]);
+        assert!(keeper.save(&live(10, [0; 3])));
+        drop(keeper);
+        let keeper = open(dir.path());
+        assert_eq!(keeper.carried(), [of(2, 5, 7)]);
+        assert_eq!(keeper.told(), [2], "point 2 is at slot 2");
+        keeper.carry(&[of(2, 3, 6), of(1, 1, 8)]);
+        assert_eq!(keeper.carried(), [of(1, 1, 8), of(2, 5, 6)]);
     }
 
     #[test]

@@ -124,6 +124,7 @@ mod tests {
             data_type,
             since: UNIX_EPOCH,
             counts: Counts::none(3, UNIX_EPOCH),
+            carried: Vec::new(),
         };
         store.save(&state, &plan).unwrap();
         store

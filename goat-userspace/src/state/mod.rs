@@ -17,7 +17,7 @@ pub use error::{ContentError, Error};
 pub use file::{decode, encode};
 pub use keeper::{INTERVAL, Keeper};
 pub use list::{Found, claim, kept_plans, list, plan_of, put_aside, read, stray_plans};
-pub use record::State;
+pub use record::{Carried, State};
 pub use store::{Opened, Refused, Store};
 
 use replace::replace;

@@ -21,6 +21,19 @@ pub struct State {
     pub since: SystemTime,
     /// What was counted, and until when.
     pub counts: Counts,
+    /// What other plans' probes have counted of points that this plan has too; by id.
+    pub carried: Vec<Carried>,
+}
+
+/// What was counted of a point by another plan.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// The point's id.
+    pub point: u32,
+    /// How often it ran.
+    pub count: u64,
+    /// When it ran first.
+    pub first_hit: Option<SystemTime>,
 }
 
 impl State {
@@ -40,13 +53,14 @@ impl State {
     /// The slots of `plan` that have told whether, which is all that they can under `dataType: bool`: those of points that are
     /// all covered.
     pub fn told(&self, plan: &ProbePlan) -> Vec<Slot> {
+        let is_carried = |id: u32| self.carried.iter().any(|carried| carried.point == id);
         let was_hit = |slot: &Slot| self.counts.slots.get(*slot as usize).is_some_and(|count| count.hits > 0);
         let mut untold = vec![false; plan.sites.len()];
         let mut told: Vec<bool> = (0..).take(plan.sites.len()).map(|slot| was_hit(&slot)).collect();
         for point in &plan.points {
             let Status::Observed(instances) = &point.status else { continue };
             let slots = || instances.iter().flat_map(|instance| &instance.sites);
-            let of_point = if slots().any(was_hit) { &mut told } else { &mut untold };
+            let of_point = if is_carried(point.id) || slots().any(was_hit) { &mut told } else { &mut untold };
             for slot in slots() {
                 if let Some(known) = of_point.get_mut(*slot as usize) {
                     *known = true;
@@ -104,6 +118,7 @@ mod tests {
             data_type: DataType::Count,
             since: UNIX_EPOCH,
             counts: counts(before),
+            carried: Vec::new(),
         };
         assert_eq!(state.with(&counts(now)), counts(expected));
     }
@@ -155,6 +170,7 @@ mod tests {
                 data_type: DataType::Bool,
                 since: UNIX_EPOCH,
                 counts: Counts { taken: at(1), slots },
+                carried: Vec::new(),
             };
             assert_eq!(state.told(plan), expected, "{hits:?}");
         };

@@ -193,6 +193,7 @@ mod tests {
             data_type: DataType::Bool,
             since: SystemTime::UNIX_EPOCH,
             counts,
+            carried: Vec::new(),
         }
     }
 
