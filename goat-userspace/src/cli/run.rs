@@ -77,7 +77,7 @@ fn observe(args: &RunArgs, loaded: &Loaded, plan: &Arc<ProbePlan>, pid: u32) -> 
     let backend = settings::backend(args.observe.backend);
     let options = session::Options { backend, ..session::Options::default() };
     let data_type = settings::data_type(args.observe.data_type, &loaded.config);
-    let observation = Observation::open(plan, data_type, &options, Vec::new())?;
+    let observation = Observation::open(plan, data_type, &options, Vec::new(), args.state.as_deref())?;
     observation.bind(&Target::Pid(pid))?;
     observation.say_armed(&format!("process {pid}"), started);
     Ok(Arc::new(observation))

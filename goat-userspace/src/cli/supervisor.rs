@@ -7,6 +7,7 @@ mod reloading;
 mod watched;
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -27,7 +28,7 @@ use super::{
     place::{self, Place},
     plan_source::Plans,
     reload::{Inputs, Wanted},
-    say, settings,
+    say, settings, state_dir,
 };
 use crate::{
     binary::Identity,
@@ -58,6 +59,8 @@ pub(super) struct Supervisor {
     live: Arc<Live>,
     proc: Proc,
     options: session::Options,
+    /// Where counts are kept.
+    state: Option<PathBuf>,
     place: Place,
     reloading: Reloading,
     wanted: Wanted,
@@ -103,13 +106,15 @@ impl Supervisor {
             }
             (None, None) => bail!("there is no process whose build a plan could be for"),
         };
-        let open = || Observation::open(&first, wanted.data_type, &options, Vec::new());
+        let state = state_dir::of(&args.state);
+        let open = || Observation::open(&first, wanted.data_type, &options, Vec::new(), state.as_deref());
         let observation = Arc::new(open().context("cannot attach")?);
         let live = Arc::new(Live::new(Arc::clone(&observation), args.observe.report.clone()));
         let mut supervisor = Self {
             live,
             proc,
             options,
+            state,
             place,
             reloading: Reloading::new(inputs),
             wanted,
@@ -203,6 +208,7 @@ impl Supervisor {
     }
 
     fn see_to_sessions(&self) {
+        self.observations.iter().for_each(|o| o.say_news_of_keeping());
         for session in self.observations.iter().filter_map(|o| o.session()) {
             if let Err(error) = session.refresh() {
                 self.live.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
@@ -293,7 +299,7 @@ impl Supervisor {
             return Ok(Some(Arc::clone(there)));
         }
         let Some(plan) = planned else { return Ok(None) };
-        let opened = Observation::open(plan, self.wanted.data_type, &self.options, Vec::new())?;
+        let opened = Observation::open(plan, self.wanted.data_type, &self.options, Vec::new(), self.state.as_deref())?;
         let opened = Arc::new(opened);
         self.observations.push(Arc::clone(&opened));
         Ok(Some(opened))

@@ -131,6 +131,8 @@ impl Bindings {
             return Ok(id);
         }
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
+        // Before the links: whoever takes the breakpoints of others out has to know of them by then.
+        self.arming.announce(&binding.executable);
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&mut binding).and_then(|_| match self.settings.in_waves {
             true => Ok(()),
@@ -316,6 +318,10 @@ impl Bindings {
         linker::close(binding.links);
         // Whoever waits to write to the file may do so now.
         drop(binding.lease);
+        let is_probed = self.lock().iter().any(|other| Arc::ptr_eq(&other.executable, &binding.executable));
+        if !is_probed {
+            self.arming.withdraw(&binding.executable);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {

@@ -10,8 +10,11 @@ mod executable;
 mod features;
 mod finder;
 mod lease;
+#[allow(dead_code, unused_imports)]
+mod governor;
 mod linker;
 mod loader;
+mod neighbours;
 mod perf_event;
 mod process;
 mod scan;
@@ -264,12 +267,13 @@ impl Session {
         let slot = |slot| {
             let hits = self.counters.hits(slot);
             // The program adds to the counter and then stores the time: between the two, it is now.
-            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).unwrap_or(taken));
+            // And clocks jump: no first hit is later than the reading.
+            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).map_or(taken, |at| at.min(taken)));
             let armed = match self.arming.state(slot) {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed }
+            SlotCount { hits, first_hit, armed, sampled: None }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
@@ -325,10 +329,19 @@ impl Session {
         linker::close(links);
         drop(leases);
         texts.retain(|text| text.process().is_current());
-        match self.arming.differing(&texts) {
+        let left = self.arming.differing(&texts);
+        // Another goat's probes stay. If it went in the meantime, they are gone, too.
+        let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
+        match left {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// Whether another session probes a file of this one.
+    fn is_shared(&self) -> bool {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.iter().any(|executable| executable.is_shared())
     }
 }
 
