@@ -64,12 +64,19 @@ impl Live {
         let data_type = settings::data_type(observe.data_type, config);
         // Whether is known after the first hit; how often only when the probes stay.
         let disarm = data_type == DataType::Bool;
-        let options = session::Options { backend, disarm, ..session::Options::default() };
+        let options = session::Options {
+            backend,
+            disarm,
+            max_overhead: settings::max_overhead(observe.max_overhead, config).share(),
+            arm_overhead: settings::arm_overhead(observe.arm_overhead, config).share(),
+            ..session::Options::default()
+        };
         let session = session::attach(&plan, target, &options).context("cannot attach")?;
         say::status(&format!(
-            "{} sites for {} points armed in {} by {} after {:.0?}",
+            "{} sites for {} points {} in {} by {} after {:.0?}",
             plan.sites.len(),
             plan.summary().observable,
+            if session.waiting() > 0 { "being armed in waves" } else { "armed" },
             match target {
                 Target::Pid(pid) => format!("process {pid}"),
                 Target::Process(process) => format!("process {}", process.pid()),
@@ -107,7 +114,12 @@ impl Live {
             self.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
         }
         if let Some(failure) = session.disarm_failure() {
-            self.warn_once(&format!("probes of covered points stay in place and go on costing time: {failure}"));
+            self.warn_once(&format!(
+                "probes of covered points and hot ones stay in place and go on costing time: {failure}"
+            ));
+        }
+        if let Some(failure) = session.arm_failure() {
+            self.warn_once(&format!("not all sites could be armed: {failure}"));
         }
         session.target_alive()
     }
@@ -154,16 +166,21 @@ fn counts(probes: &Probes) -> Counts {
 
 impl http::Source for Live {
     fn snapshot(&self) -> Snapshot {
-        let (counts, backend) = {
+        let (counts, backend, overhead) = {
             let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-            let backend = match &*probes {
-                Probes::Attached(session) => Some(session.backend().to_string()),
-                Probes::Detached(_) => None,
+            let (backend, overhead) = match &*probes {
+                Probes::Attached(session) => (Some(session.backend().to_string()), session.overhead()),
+                Probes::Detached(_) => (None, None),
             };
-            (counts(&probes), backend)
+            (counts(&probes), backend, overhead)
         };
-        let status =
-            Status { started: Some(self.started), backend, probes: ProbeStates::of(&counts), ..Status::default() };
+        let status = Status {
+            started: Some(self.started),
+            backend,
+            probes: ProbeStates::of(&counts),
+            overhead,
+            ..Status::default()
+        };
         Snapshot { report: report::new(&self.plan, &counts, self.data_type), plan: Arc::clone(&self.plan), status }
     }
 

@@ -8,6 +8,7 @@ use anyhow::Context;
 
 use super::{
     args::ChangeArgs,
+    budget::{self, Budget},
     config::{self, Config, DiffPrecision, Loaded, MainEntries, Word},
     say::HelpExt,
 };
@@ -85,6 +86,16 @@ pub(super) fn data_type(flag: Option<DataType>, config: &Config) -> DataType {
     flag.or(config.data_type.map(|Word(t)| t)).unwrap_or_default()
 }
 
+/// What hits may cost.
+pub(super) fn max_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+    flag.or(config.max_overhead.map(|Word(b)| b)).unwrap_or(budget::MAX_OVERHEAD)
+}
+
+/// What arming may cost.
+pub(super) fn arm_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+    flag.or(config.arm_overhead.map(|Word(b)| b)).unwrap_or(budget::ARM_OVERHEAD)
+}
+
 /// Reads the configuration: `explicit` (`--config` or GOAT_CONFIG, from `repo`), or the nearest goat.yaml, or none.
 pub(super) fn load(explicit: Option<&Path>, repo: &Path) -> anyhow::Result<Loaded> {
     let path = match explicit.filter(|p| !p.as_os_str().is_empty()) {
@@ -146,6 +157,15 @@ mod tests {
         assert_eq!(data_type(None, &Config::default()), DataType::Bool);
         assert_eq!(data_type(None, &file), DataType::Count);
         assert_eq!(data_type(Some(DataType::Bool), &file), DataType::Bool);
+    }
+
+    #[test]
+    fn budgets_have_defaults_that_can_be_switched_off() {
+        let file = config("maxOverhead: 2%\narmOverhead: 'off'");
+        let none = Config::default();
+        assert_eq!((max_overhead(None, &none).share(), arm_overhead(None, &none).share()), (Some(0.01), Some(0.05)));
+        assert_eq!((max_overhead(None, &file).share(), arm_overhead(None, &file).share()), (Some(0.02), None));
+        assert_eq!(max_overhead(Some(config::FromWord::from_word("off").unwrap()), &file).share(), None);
     }
 
     #[test]

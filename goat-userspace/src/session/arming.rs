@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use super::{slot_set::SlotSet, text::Text};
+use super::{process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -119,21 +119,29 @@ impl Arming {
             let site = &self.sites[slot];
             let armed = bytes.starts_with(self.breakpoint) || (site.class == ProbeClass::Nop5 && bytes[0] == CALL);
             match (self.state(slot), armed) {
-                (Armed::Disarmed, true) => {
+                (Armed::Disarmed | Armed::Throttled, true) => {
                     // Failing leaves a probe that costs time and counts right.
                     let _ = self.write_original(text, slot);
                 }
-                (Armed::Disarmed | Armed::NotArmed, _) => {}
+                (Armed::Disarmed | Armed::Throttled | Armed::NotArmed, _) => {}
                 (_, true) => self.set(slot, Armed::Armed),
                 (_, false) => self.set(slot, Armed::NotArmed),
             }
         });
     }
 
-    /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
-    pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
+    /// Takes the breakpoint of each of `slots` out of every text for good.
+    pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<()> {
+        self.take_out(slots, Armed::Disarmed)
+    }
+
+    /// Takes the breakpoint of each of `slots` out of every text for a while.
+    pub(super) fn throttle(&self, slots: &[Slot]) -> std::io::Result<()> {
+        self.take_out(slots, Armed::Throttled)
+    }
+
+    fn take_out(&self, slots: &[Slot], state: Armed) -> std::io::Result<()> {
         let texts = self.lock();
-        let mut disarmed = 0;
         for slot in slots.iter().map(|s| *s as usize) {
             if !self.can_be_disarmed(slot) || texts.is_empty() {
                 continue;
@@ -141,34 +149,56 @@ impl Arming {
             for text in &*texts {
                 self.write_original(text, slot)?;
             }
-            self.set(slot, Armed::Disarmed);
-            disarmed += 1;
+            self.set(slot, state);
         }
-        Ok(disarmed)
+        Ok(())
+    }
+
+    /// Puts the breakpoint of each of `slots` that is out for a while back into every text.
+    pub(super) fn rearm(&self, slots: &[Slot]) -> std::io::Result<()> {
+        let texts = self.lock();
+        for slot in slots.iter().map(|s| *s as usize).filter(|slot| self.state(*slot) == Armed::Throttled) {
+            // Only where there is a uprobe to handle it: an int3 of no one's kills the process. Texts are forgotten before
+            // their links are closed.
+            for text in texts.iter().filter(|text| text.linked().contains(slot as Slot)) {
+                self.write_breakpoint(text, slot)?;
+            }
+            self.set(slot, Armed::Armed);
+        }
+        Ok(())
+    }
+
+    /// The processes whose texts are known.
+    pub(super) fn processes(&self) -> Vec<Arc<Process>> {
+        self.lock().iter().map(|text| Arc::clone(text.process())).collect()
+    }
+
+    /// Whether the breakpoint of `slot` can be taken out by writing to the text.
+    pub(super) fn is_writable(&self, slot: Slot) -> bool {
+        self.sites[slot as usize].class != ProbeClass::Nop5
     }
 
     /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target. A site
     /// that was hit is in the text, whether or not it has been read back yet.
     fn can_be_disarmed(&self, slot: usize) -> bool {
-        matches!(self.state(slot), Armed::Armed | Armed::Pending) && self.sites[slot].class != ProbeClass::Nop5
+        let state = self.state(slot);
+        // One that is out for a while may go for good, or may have come back: the kernel arms an address anew for each link.
+        matches!(state, Armed::Armed | Armed::Pending | Armed::Throttled) && self.sites[slot].class != ProbeClass::Nop5
     }
 
     /// Writes the original bytes over a breakpoint, and over nothing else. The uprobe stays registered: a trap on its way
     /// is handled as ever, and the kernel takes the text as it finds it when it unregisters.
     fn write_original(&self, text: &Text, slot: usize) -> std::io::Result<()> {
         let site = &self.sites[slot];
-        let len = self.breakpoint.len();
-        let mut found = [0; 4];
-        // A process that has exited has no text left to disarm.
-        if text.read(site.offset, &mut found[..len]).is_err() || found[..len] != *self.breakpoint {
-            return Ok(());
-        }
-        let Some(original) = site.instruction.get(..len) else { return Ok(()) };
-        match text.write(site.offset, original) {
-            // It exited in between.
-            Err(_) if text.read(site.offset, &mut found[..len]).is_err() => Ok(()),
-            written => written,
-        }
+        let Some(original) = site.instruction.get(..self.breakpoint.len()) else { return Ok(()) };
+        overwrite(text, site.offset, self.breakpoint, original)
+    }
+
+    /// The reverse.
+    fn write_breakpoint(&self, text: &Text, slot: usize) -> std::io::Result<()> {
+        let site = &self.sites[slot];
+        let Some(original) = site.instruction.get(..self.breakpoint.len()) else { return Ok(()) };
+        overwrite(text, site.offset, original, self.breakpoint)
     }
 
     /// The sites whose bytes in any of `texts` that lives are not the binary's: none after detaching. The first, and how many.
@@ -220,6 +250,21 @@ impl Arming {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Text>> {
         // The texts are whole whatever a thread was doing when it panicked.
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes `new` over `old`, and over nothing else.
+fn overwrite(text: &Text, offset: u64, old: &[u8], new: &[u8]) -> std::io::Result<()> {
+    let mut found = [0; 4];
+    let found = &mut found[..old.len()];
+    // A process that has exited has no text left.
+    if text.read(offset, found).is_err() || *found != *old {
+        return Ok(());
+    }
+    match text.write(offset, new) {
+        // It exited in between.
+        Err(_) if text.read(offset, found).is_err() => Ok(()),
+        written => written,
     }
 }
 

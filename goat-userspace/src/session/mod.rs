@@ -1,13 +1,15 @@
 //! A plan and a target in, armed probes out: the only part of goat that acts on the kernel. Dropping a [`Session`] detaches.
 
+mod armer;
 mod arming;
 mod binding;
+mod calibrate;
 mod counters;
-mod disarm;
+mod coverage;
+mod cpu_time;
 mod error;
 mod executable;
 mod features;
-#[allow(dead_code, unused_imports)]
 mod governor;
 mod linker;
 mod loader;
@@ -17,7 +19,9 @@ mod slot_set;
 pub mod spawn;
 mod target;
 mod text;
+mod throttle;
 mod uprobe_multi;
+mod watch;
 
 use std::{
     os::fd::AsFd,
@@ -36,15 +40,19 @@ pub use process::{Proc, Process};
 pub use target::Target;
 
 use self::{
+    armer::Armer,
     arming::Arming,
     binding::{Bindings, Settings},
     counters::Counters,
-    disarm::Disarmer,
+    coverage::Coverage,
     linker::{Link, Linker},
+    throttle::{Ledger, Throttle},
+    watch::{Duties, Watch},
 };
 use crate::{
     counts::{Armed, Counts, SlotCount},
     plan::{ProbePlan, Slot},
+    status::Overhead,
 };
 
 /// What is not part of the plan.
@@ -63,6 +71,11 @@ pub struct Options {
     pub filter_in_program: bool,
     /// Bind without arming: the sites wait until someone arms them, some at a time ([`Session::arm_next`]).
     pub in_waves: bool,
+    /// Which share of the targets' CPU time, or of one core if that is more, hits may take: what is hit too often is taken out
+    /// of the text at times, and counted by samples. `None`: whatever they take. Needs `verify`.
+    pub max_overhead: Option<f64>,
+    /// Which share of the time arming may take in a busy target: sites are armed in waves. `None`: all at once.
+    pub arm_overhead: Option<f64>,
     /// Slots that have told all that they can, by what was counted before: never armed.
     pub skip: Vec<Slot>,
     /// Where processes are looked up.
@@ -77,6 +90,8 @@ impl Default for Options {
             disarm: false,
             filter_in_program: false,
             in_waves: false,
+            max_overhead: None,
+            arm_overhead: None,
             skip: Vec::new(),
             proc: Proc::default(),
         }
@@ -86,8 +101,12 @@ impl Default for Options {
 /// A plan's probes and their counters: one program, loaded, with as many bindings as there are processes or files to
 /// observe. Its counts are the sum over all of them, those that have ended too.
 pub struct Session {
-    // Dropped first: it must not write to the text while links close.
-    disarmer: Option<Disarmer>,
+    // Dropped first: nothing more is to be armed, and no text written to while links close.
+    armer: Option<Armer>,
+    watch: Option<Watch>,
+    ledger: Arc<Ledger>,
+    disarms: bool,
+    max_overhead: Option<f64>,
     bindings: Arc<Bindings>,
     counters: Arc<Counters>,
     arming: Arc<Arming>,
@@ -114,20 +133,39 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     let (linker, counters, first_hits) = Linker::load(backend, plan.sites.len())?;
     let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
     let disarm = options.disarm && options.verify;
+    let max_overhead = options.max_overhead.filter(|_| options.verify);
     let settings = Settings {
         proc: options.proc.clone(),
         kernel_filters: pid_filter && !options.filter_in_program,
         verify: options.verify,
-        write: disarm,
-        in_waves: options.in_waves,
+        write: disarm || max_overhead.is_some(),
+        in_waves: options.in_waves || options.arm_overhead.is_some(),
     };
-    let disarmer = match disarm {
-        true => Some(Disarmer::start(plan, Arc::clone(&arming), Arc::clone(&counters), first_hits, &options.skip)?),
-        false => None,
+    let ledger = Arc::<Ledger>::default();
+    if let (Some(_), Linker::Multi { program, .. }) = (max_overhead, &linker) {
+        calibrate::start(program, Arc::clone(&ledger));
+    }
+    let duties = Duties {
+        coverage: disarm.then(|| Coverage::new(plan, &options.skip)),
+        throttle: max_overhead
+            .map(|share| Throttle::new(plan, share, Arc::clone(&ledger), Arc::clone(&arming), Arc::clone(&counters))),
+        arming: Arc::clone(&arming),
+        counters: Arc::clone(&counters),
+        first_hits,
+    };
+    let watch = (disarm || max_overhead.is_some()).then(|| Watch::start(duties)).transpose()?;
+    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(plan), settings));
+    let armer = match options.arm_overhead {
+        Some(share) => Some(Armer::start(Arc::clone(&bindings), Arc::clone(&arming), share)?),
+        None => None,
     };
     Ok(Session {
-        disarmer,
-        bindings: Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(plan), settings)),
+        armer,
+        watch,
+        ledger,
+        disarms: disarm,
+        max_overhead,
+        bindings,
         counters,
         arming,
         plan: Arc::clone(plan),
@@ -197,7 +235,11 @@ impl Session {
             }
         };
         let executable = self.checked(executable)?;
-        self.bindings.add(executable, process)
+        let id = self.bindings.add(executable, process)?;
+        if let Some(armer) = &self.armer {
+            armer.arm()?;
+        }
+        Ok(id)
     }
 
     /// The file, once it is known to be the plan's binary.
@@ -250,7 +292,7 @@ impl Session {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed, sampled: None }
+            SlotCount { hits, first_hit, armed, sampled: self.ledger.sampled(slot as Slot, hits) }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
@@ -284,18 +326,37 @@ impl Session {
 
     /// Whether covered points are disarmed.
     pub fn is_disarming(&self) -> bool {
-        self.disarmer.is_some() && self.disarm_failure().is_none()
+        self.disarms && self.disarm_failure().is_none()
     }
 
-    /// Why covered points are not disarmed any more, though the options ask for it; `None` while all is well.
+    /// Why nothing is taken out of the targets' texts any more, covered points or what is hit too often, though the options ask
+    /// for it; `None` while all is well.
     pub fn disarm_failure(&self) -> Option<String> {
-        self.disarmer.as_ref().and_then(Disarmer::failure)
+        self.watch.as_ref().and_then(Watch::failure)
+    }
+
+    /// Why not all sites could be armed, if something went wrong while waves were.
+    pub fn arm_failure(&self) -> Option<String> {
+        self.armer.as_ref().and_then(Armer::failure)
+    }
+
+    /// What the probes cost; `None` where no budget was set.
+    pub fn overhead(&self) -> Option<Overhead> {
+        let account = self.ledger.account();
+        let waiting = self.waiting();
+        self.max_overhead.map(|budget| Overhead {
+            ratio: account.ratio,
+            budget,
+            hits_per_second: account.traps_per_second,
+            waiting,
+        })
     }
 
     /// Takes the probes out, waits until they are gone, and checks that the targets' text is the binary's again. By
     /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
-        self.disarmer = None;
+        self.armer = None;
+        self.watch = None;
         let (links, mut texts) = self.bindings.take();
         linker::close(links);
         texts.retain(|text| text.process().is_current());
@@ -308,7 +369,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.disarmer = None;
+        self.armer = None;
+        self.watch = None;
         let (links, _texts) = self.bindings.take();
         match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.

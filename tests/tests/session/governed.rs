@@ -1,0 +1,154 @@
+//! Probes within a budget: what is hit too often is throttled and counted by samples, and nothing else is touched.
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use goat::{
+    counts::{Armed, SlotCount},
+    session::{self, Options, Session, Target},
+};
+
+use crate::{
+    attach,
+    fixture::{Program, Running},
+    text, until,
+};
+
+/// So small that a tight loop is over it at once.
+fn tight() -> Options {
+    Options { max_overhead: Some(0.01), ..Options::default() }
+}
+
+/// Every state that a slot is seen in until the target has answered.
+fn ask_and_look(running: &mut Running, session: &Session, command: &str) -> (String, Vec<Armed>) {
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| running.ask(command));
+        let mut seen = Vec::new();
+        while !asked.is_finished() {
+            let state = session.counts().slots[0].armed;
+            if seen.last() != Some(&state) {
+                seen.push(state);
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        (asked.join().unwrap(), seen)
+    })
+}
+
+#[test]
+fn within_the_budget_every_hit_is_counted() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let plan = program.plan(&[(program.find("work", "LEAQ"), None), (program.find("pick", "CMPQ"), None)]);
+    let mut running = Running::start(&program);
+    let session = attach(&plan, &running, &tight());
+    // 300 hits take 3 ms, and a second's budget is 10.
+    let unprobed = running.ask("work 1 300");
+    assert_eq!(running.ask("work 1 300"), unprobed);
+    let counts = session.counts();
+    assert_eq!((counts.slots[0].hits, counts.slots[0].sampled), (600, None));
+    assert_eq!(counts.slots[1], SlotCount { armed: Armed::Armed, ..SlotCount::default() });
+    session.detach().unwrap();
+}
+
+#[test]
+fn a_hot_site_has_turns_and_its_count_is_an_estimate() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let plan = program.plan(&[(program.find("work", "LEAQ"), None), (program.find("pick", "CMPQ"), None)]);
+    let mut running = Running::start(&program);
+    let unprobed = running.ask("among 1 500000");
+    let session = attach(&plan, &running, &tight());
+    let (probed, seen) = ask_and_look(&mut running, &session, "among 1 500000");
+    assert_eq!(probed, unprobed);
+    assert!(seen.contains(&Armed::Throttled), "{seen:?}");
+    let slots = session.counts().slots;
+    let sampled = slots[0].sampled.unwrap();
+    assert!((1_000..500_000).contains(&slots[0].hits) && sampled.armed < sampled.watched, "{slots:?}");
+    eprintln!("{slots:?} {seen:?} {:?}", session.overhead());
+    assert!(slots[0].hits + sampled.unseen_low <= 500_000, "{slots:?}");
+    assert!(sampled.unseen_high.is_none_or(|high| slots[0].hits + high >= 500_000), "{slots:?}");
+    // The other was never hit, and is in the text as ever.
+    assert_eq!(slots[1], SlotCount { armed: Armed::Armed, ..SlotCount::default() });
+    running.ask("pick 1 1");
+    assert_eq!(session.counts().slots[1].hits, 1);
+    assert!(session.overhead().unwrap().hits_per_second > 0.0);
+
+    // When it has cooled down it comes back, and counts every hit.
+    until(|| session.counts().slots[0].armed == Armed::Armed && session.overhead().unwrap().ratio < 0.02);
+    session.detach().unwrap();
+    assert_eq!(text(&running, &plan), plan.sites[0].instruction);
+    assert_eq!(running.ask("among 1 1000"), running.ask("among 1 1000"));
+}
+
+#[test]
+fn a_condition_that_never_holds_costs_no_more_than_the_budget() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    // The overflow flag, which comparing small numbers does not set.
+    let plan = program.plan(&[(program.find("pick", "CMOV"), Some(0))]);
+    let mut running = Running::start(&program);
+    let unprobed = running.ask("pick 1 300000000");
+    let session = attach(&plan, &running, &Options { disarm: true, ..tight() });
+    let (probed, seen) = ask_and_look(&mut running, &session, "pick 1 300000000");
+    assert_eq!(probed, unprobed);
+    assert!(seen.contains(&Armed::Throttled), "{seen:?}");
+    let slot = session.counts().slots[0];
+    assert_eq!(slot.hits, 0);
+    let sampled = slot.sampled.unwrap();
+    assert!(sampled.armed < sampled.watched / 2, "{sampled:?}");
+    session.detach().unwrap();
+}
+
+#[test]
+fn sites_of_one_address_are_throttled_together() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let site = program.find("work", "LEAQ");
+    let plan = program.plan(&[(site.clone(), None), (site, None)]);
+    let mut running = Running::start(&program);
+    let session = attach(&plan, &running, &tight());
+    let (_, seen) = ask_and_look(&mut running, &session, "among 1 300000");
+    assert!(seen.contains(&Armed::Throttled), "{seen:?}");
+    let slots = session.counts().slots;
+    assert_eq!(slots[0].hits, slots[1].hits);
+    assert!(slots[0].sampled.is_some() && slots[1].sampled.is_some(), "{slots:?}");
+    session.detach().unwrap();
+}
+
+#[test]
+fn a_busy_target_is_armed_in_waves_and_an_idle_one_at_once() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let instructions = program.instructions(r"^(fmt|strconv)\.");
+    let calls = instructions.into_iter().filter(|i| i.text.starts_with("CALL ") && i.bytes[0] == 0xe8);
+    let mut sites: Vec<_> = calls.take(1_000).map(|i| (i, None)).collect();
+    sites.push((program.find("work", "LEAQ"), None));
+    let plan = program.plan(&sites);
+    let options = Options { arm_overhead: Some(0.2), ..Options::default() };
+    let mut running = Running::start(&program);
+    let session = attach(&plan, &running, &options);
+    assert!(session.is_ready() && session.waiting() == 0);
+    session.detach().unwrap();
+
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let (pid, busy) = (running.pid(), scope.spawn(|| running.ask("among 1 400000")));
+        // Busy, as the kernel's clock of it says.
+        let used = || Command::new("ps").args(["-o", "cputimes=", "-p", &pid.to_string()]).output().unwrap();
+        while used().stdout.trim_ascii() == b"0" {}
+        let session = session::attach(&plan, &Target::Pid(pid), &options).unwrap();
+        let waiting = session.waiting();
+        assert!(busy.is_finished() || waiting > 0, "after {:?}", started.elapsed());
+        assert!(session.is_ready() == (waiting == 0) || session.waiting() < waiting);
+        until(|| session.is_ready());
+        assert_eq!(session.waiting(), 0);
+        assert!(session.counts().slots.iter().all(|slot| slot.armed == Armed::Armed));
+        assert_eq!(session.arm_failure(), None);
+        busy.join().unwrap();
+        session.detach().unwrap();
+    });
+}
