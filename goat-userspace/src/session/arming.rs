@@ -130,17 +130,8 @@ impl Arming {
         });
     }
 
-    /// Takes the breakpoint of each of `slots` out of every text for good.
-    pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<()> {
-        self.take_out(slots, Armed::Disarmed)
-    }
-
-    /// Takes the breakpoint of each of `slots` out of every text for a while.
-    pub(super) fn throttle(&self, slots: &[Slot]) -> std::io::Result<()> {
-        self.take_out(slots, Armed::Throttled)
-    }
-
-    fn take_out(&self, slots: &[Slot], state: Armed) -> std::io::Result<()> {
+    /// Takes the breakpoint of each of `slots` out of every text: for good or for a while, as `state` says.
+    pub(super) fn take_out(&self, slots: &[Slot], state: Armed) -> std::io::Result<()> {
         let texts = self.lock();
         for slot in slots.iter().map(|s| *s as usize) {
             if !self.can_be_disarmed(slot) || texts.is_empty() {
@@ -243,7 +234,8 @@ impl Arming {
         }
     }
 
-    fn set(&self, slot: usize, state: Armed) {
+    /// Notes what has become of `slot`.
+    pub(super) fn set(&self, slot: usize, state: Armed) {
         self.states[slot].store(encode(state), Ordering::Relaxed);
     }
 

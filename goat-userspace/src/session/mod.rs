@@ -3,6 +3,7 @@
 mod armer;
 mod arming;
 mod binding;
+mod breakpoints;
 mod calibrate;
 mod counters;
 mod coverage;
@@ -43,6 +44,7 @@ use self::{
     armer::Armer,
     arming::Arming,
     binding::{Bindings, Settings},
+    breakpoints::Breakpoints,
     counters::Counters,
     coverage::Coverage,
     linker::{Link, Linker},
@@ -55,6 +57,16 @@ use crate::{
     status::Overhead,
 };
 
+/// How breakpoints are taken out of a running target.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DisarmBy {
+    /// By writing to its text, a microsecond a site. Where that fails, by the other.
+    Text,
+    /// By links without the sites. Slower, and the probes of a link's other sites are made anew; needs no access to the target's
+    /// memory, but uprobe_multi.
+    Relink,
+}
+
 /// What is not part of the plan.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -64,7 +76,7 @@ pub struct Options {
     /// [`Armed::Pending`] until its first hit.
     pub verify: bool,
     /// Take a point's breakpoints out of the target's text once the point is covered, so that they cost nothing any more:
-    /// for `dataType: bool`. Needs `verify`. Counts end with the first hits.
+    /// for `dataType: bool`. Needs `verify` or [`DisarmBy::Relink`]. Counts end with the first hits.
     pub disarm: bool,
     /// Leave it to the program, not to the kernel, to tell the target from other processes of its file. Chosen by itself
     /// where the kernel's own filter is broken.
@@ -72,10 +84,13 @@ pub struct Options {
     /// Bind without arming: the sites wait until someone arms them, some at a time ([`Session::arm_next`]).
     pub in_waves: bool,
     /// Which share of the targets' CPU time, or of one core if that is more, hits may take: what is hit too often is taken out
-    /// of the text at times, and counted by samples. `None`: whatever they take. Needs `verify`.
+    /// of the text at times, and counted by samples. `None`: whatever they take. Needs `verify` or
+    /// [`DisarmBy::Relink`].
     pub max_overhead: Option<f64>,
     /// Which share of the time arming may take in a busy target: sites are armed in waves. `None`: all at once.
     pub arm_overhead: Option<f64>,
+    /// How that and `disarm` are done.
+    pub disarm_by: DisarmBy,
     /// Slots that have told all that they can, by what was counted before: never armed.
     pub skip: Vec<Slot>,
     /// Where processes are looked up.
@@ -92,6 +107,7 @@ impl Default for Options {
             in_waves: false,
             max_overhead: None,
             arm_overhead: None,
+            disarm_by: DisarmBy::Text,
             skip: Vec::new(),
             proc: Proc::default(),
         }
@@ -104,6 +120,7 @@ pub struct Session {
     // Dropped first: nothing more is to be armed, and no text written to while links close.
     armer: Option<Armer>,
     watch: Option<Watch>,
+    breakpoints: Arc<Breakpoints>,
     ledger: Arc<Ledger>,
     disarms: bool,
     max_overhead: Option<f64>,
@@ -132,29 +149,41 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     options.skip.iter().for_each(|slot| arming.skip(*slot as usize));
     let (linker, counters, first_hits) = Linker::load(backend, plan.sites.len())?;
     let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
-    let disarm = options.disarm && options.verify;
-    let max_overhead = options.max_overhead.filter(|_| options.verify);
+    let can_write = options.verify || (options.disarm_by == DisarmBy::Relink && backend == Backend::UprobeMulti);
+    let disarm = options.disarm && can_write;
+    let max_overhead = options.max_overhead.filter(|_| can_write);
     let settings = Settings {
         proc: options.proc.clone(),
         kernel_filters: pid_filter && !options.filter_in_program,
         verify: options.verify,
-        write: disarm || max_overhead.is_some(),
+        write: (disarm || max_overhead.is_some()) && options.disarm_by == DisarmBy::Text,
         in_waves: options.in_waves || options.arm_overhead.is_some(),
     };
     let ledger = Arc::<Ledger>::default();
     if let (Some(_), Linker::Multi { program, .. }) = (max_overhead, &linker) {
         calibrate::start(program, Arc::clone(&ledger));
     }
+    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(plan), settings));
+    let breakpoints = Arc::new(Breakpoints::new(
+        Arc::clone(&arming),
+        Arc::clone(&bindings),
+        Arc::clone(&counters),
+        Arc::clone(&ledger),
+        options.disarm_by,
+        !disarm,
+    ));
+    let throttle = |share| {
+        let (ledger, arming) = (Arc::clone(&ledger), Arc::clone(&arming));
+        Throttle::new(plan, share, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
+    };
     let duties = Duties {
         coverage: disarm.then(|| Coverage::new(plan, &options.skip)),
-        throttle: max_overhead
-            .map(|share| Throttle::new(plan, share, Arc::clone(&ledger), Arc::clone(&arming), Arc::clone(&counters))),
-        arming: Arc::clone(&arming),
+        throttle: max_overhead.map(throttle),
+        breakpoints: Arc::clone(&breakpoints),
         counters: Arc::clone(&counters),
         first_hits,
     };
     let watch = (disarm || max_overhead.is_some()).then(|| Watch::start(duties)).transpose()?;
-    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(plan), settings));
     let armer = match options.arm_overhead {
         Some(share) => Some(Armer::start(Arc::clone(&bindings), Arc::clone(&arming), share)?),
         None => None,
@@ -162,6 +191,7 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     Ok(Session {
         armer,
         watch,
+        breakpoints,
         ledger,
         disarms: disarm,
         max_overhead,
@@ -292,7 +322,8 @@ impl Session {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed, sampled: self.ledger.sampled(slot as Slot, hits) }
+            let (hits, sampled) = self.ledger.known(slot as Slot, hits);
+            SlotCount { hits, first_hit, armed, sampled }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
@@ -357,6 +388,7 @@ impl Session {
     pub fn detach(mut self) -> Result<(), Error> {
         self.armer = None;
         self.watch = None;
+        self.breakpoints.settle();
         let (links, mut texts) = self.bindings.take();
         linker::close(links);
         texts.retain(|text| text.process().is_current());
@@ -371,6 +403,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.armer = None;
         self.watch = None;
+        self.breakpoints.settle();
         let (links, _texts) = self.bindings.take();
         match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.

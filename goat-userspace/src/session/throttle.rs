@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     arming::Arming,
+    breakpoints::Breakpoints,
     counters::Counters,
     cpu_time::CpuTime,
     governor::{Account, Clock, Costs, Governor, Index, Reading, Sample},
@@ -28,15 +29,30 @@ struct Entries {
     samples: HashMap<Slot, Sample>,
     clock: Clock,
     account: Account,
+    /// By slot: hits that may have been counted twice.
+    twice: HashMap<Slot, u64>,
     /// As measured on this machine, once it is.
     costs: Option<Costs>,
 }
 
 impl Ledger {
-    /// What is known of `slot`, which has `hits`, besides these; `None` if it was never throttled.
-    pub(super) fn sampled(&self, slot: Slot, hits: u64) -> Option<Sampled> {
+    /// How often `slot`, whose counter holds `hits`, was hit at least, and what is known besides; `None` if that is all there
+    /// is to know.
+    pub(super) fn known(&self, slot: Slot, hits: u64) -> (u64, Option<Sampled>) {
         let entries = self.lock();
-        entries.samples.get(&slot).map(|sample| sample.known(entries.clock, hits))
+        let sampled = entries.samples.get(&slot).map(|sample| sample.known(entries.clock, hits));
+        let Some(twice) = entries.twice.get(&slot).copied() else { return (hits, sampled) };
+        let armed = entries.clock.at;
+        let sampled = sampled.unwrap_or(Sampled { unseen_high: Some(0), armed, watched: armed, ..Sampled::default() });
+        let unseen_high = sampled.unseen_high.map(|high| high.saturating_add(twice));
+        (hits.saturating_sub(twice), Some(Sampled { unseen_high, ..sampled }))
+    }
+
+    /// Notes that `more` of the hits of `slot` may be others of them again.
+    pub(super) fn counted_twice(&self, slot: Slot, more: u64) {
+        if more > 0 {
+            *self.lock().twice.entry(slot).or_default() += more;
+        }
     }
 
     /// What the probes cost.
@@ -60,6 +76,7 @@ pub(super) struct Throttle {
     governor: Governor,
     ledger: Arc<Ledger>,
     arming: Arc<Arming>,
+    outlet: Arc<Breakpoints>,
     counters: Arc<Counters>,
     cpu: CpuTime,
     began: Instant,
@@ -82,6 +99,7 @@ impl Throttle {
         share: f64,
         ledger: Arc<Ledger>,
         arming: Arc<Arming>,
+        outlet: Arc<Breakpoints>,
         counters: Arc<Counters>,
     ) -> Self {
         let mut slots: Vec<Box<[Slot]>> = Vec::new();
@@ -97,7 +115,7 @@ impl Throttle {
         let mut governor = Governor::new(share, classes.iter().map(|class| costs.of(*class)));
         // What can't be taken out is not the governor's to take out.
         for (index, slots) in (0..).zip(&slots) {
-            if !slots.iter().all(|slot| arming.is_writable(*slot)) {
+            if !outlet.relinks() && !slots.iter().all(|slot| arming.is_writable(*slot)) {
                 governor.leave(index);
             }
         }
@@ -105,6 +123,7 @@ impl Throttle {
             governor,
             ledger,
             arming,
+            outlet,
             counters,
             cpu: CpuTime::default(),
             began: Instant::now(),
@@ -141,8 +160,7 @@ impl Throttle {
         let orders = self.governor.step(Reading { at, cpu, traps: &self.traps });
         (self.last, self.next) = (at, orders.next);
         let (out, back) = (self.slots_of(&orders.throttle), self.slots_of(&orders.arm));
-        let throttled = self.arming.throttle(&out);
-        let rearmed = self.arming.rearm(&back);
+        let done = self.outlet.throttle(&out, &back);
         // The time of the change itself is what counts, not that of the reading.
         let now = match orders.throttle.is_empty() && orders.arm.is_empty() {
             true => Clock { at, cpu, cost: self.governor.cost() },
@@ -168,7 +186,7 @@ impl Throttle {
         }
         entries.clock = now;
         entries.account = self.governor.account();
-        throttled.and(rearmed)
+        done
     }
 
     fn slots_of(&self, breakpoints: &[Index]) -> Vec<Slot> {

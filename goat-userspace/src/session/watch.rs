@@ -12,7 +12,7 @@ use std::{
 use aya::maps::{MapData, RingBuf};
 use goat_common::{FIRST_HITS_BYTES, FirstHit, NO_SLOT};
 
-use super::{Error, arming::Arming, counters::Counters, coverage::Coverage, throttle::Throttle};
+use super::{Error, breakpoints::Breakpoints, counters::Counters, coverage::Coverage, throttle::Throttle};
 use crate::plan::Slot;
 
 /// How often the counters are read even if nothing wakes goat: for first hits that found the ring buffer full, and for
@@ -31,7 +31,7 @@ pub(super) struct Watch {
 
 /// What the thread watches, and what it does about it.
 pub(super) struct Duties {
-    pub(super) arming: Arc<Arming>,
+    pub(super) breakpoints: Arc<Breakpoints>,
     pub(super) counters: Arc<Counters>,
     pub(super) first_hits: RingBuf<MapData>,
     /// To disarm what has told all that it can.
@@ -91,7 +91,7 @@ impl Duties {
             if scan_now {
                 scanned = Instant::now();
             }
-            self.arming.disarm(&done)?;
+            self.breakpoints.disarm(&done)?;
             if let Some(throttle) = &mut self.throttle {
                 throttle.leave(&done);
                 if throttle.due_in(hurry).is_zero() {

@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use goat::{
     counts::{Armed, SlotCount},
-    session::{self, Options, Target},
+    session::{self, DisarmBy, Options, Target},
 };
 
 use crate::{
@@ -93,6 +93,46 @@ fn sites_of_one_address_are_throttled_together() {
     assert_eq!(slots[0].hits, slots[1].hits);
     assert!(slots[0].sampled.is_some() && slots[1].sampled.is_some(), "{slots:?}");
     session.detach().unwrap();
+}
+
+#[test]
+fn without_access_to_the_text_links_are_made_anew() {
+    need_uprobes!();
+    let program = Program::build(&[]);
+    let plan = program.plan(&[
+        (program.find("work", "LEAQ"), None),
+        (program.find("pick", "CMPQ"), None),
+        (program.find("nop5(\\.abi0)?", "NOP"), None),
+    ]);
+    for verify in [true, false] {
+        let relink = Options { disarm_by: DisarmBy::Relink, verify, ..tight() };
+        let mut running = Running::start(&program);
+        let session = attach(&plan, &running, &Options { disarm: true, max_overhead: None, ..relink.clone() });
+        running.ask("work 1 1");
+        running.ask("nop5 1 1");
+        until(|| [0, 2].iter().all(|slot| session.counts().slots[*slot].armed == Armed::Disarmed));
+        until(|| text(&running, &plan) == plan.sites[0].instruction);
+        running.ask("pick 1 1");
+        until(|| session.counts().slots[1].armed == Armed::Disarmed);
+        session.detach().unwrap();
+
+        // Counted: what is hit too often goes, and the others' counts stay right.
+        let session = attach(&plan, &running, &relink);
+        let unprobed = running.ask("pick 1 10");
+        running.ask("among 1 100000");
+        assert_eq!(running.ask("pick 1 10"), unprobed);
+        let slots = session.counts().slots;
+        let sampled = slots[0].sampled.unwrap();
+        assert!(sampled.armed < sampled.watched && slots[0].hits < 100_000, "verify: {verify}, {slots:?}");
+        assert_ne!(slots[1].armed, Armed::Throttled, "verify: {verify}, {slots:?}");
+        // While a link takes another's place, both count; when it has, what that may have come to is known.
+        until(|| {
+            let SlotCount { hits, sampled, .. } = session.counts().slots[1];
+            (hits..=hits + sampled.and_then(|s| s.unseen_high).unwrap_or(0)).contains(&20)
+        });
+        session.detach().unwrap();
+        assert_eq!(text(&running, &plan), plan.sites[0].instruction);
+    }
 }
 
 #[test]
