@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::{
-    args::ChangeArgs,
+    args::{Backend, ChangeArgs, ObserveArgs},
     budget::{self, Budget},
     config::{self, Config, DiffPrecision, Loaded, MainEntries, Word},
     say::HelpExt,
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     DataType,
     diff::{Filter, Precision},
+    session,
     track::Granularity,
 };
 
@@ -81,28 +82,51 @@ impl Settings {
     }
 }
 
+/// How the kernel is asked for probes; `None`: as it allows.
+pub(super) fn backend(flag: Backend) -> Option<session::Backend> {
+    match flag {
+        Backend::Auto => None,
+        Backend::UprobeMulti => Some(session::Backend::UprobeMulti),
+        Backend::PerfEvent => Some(session::Backend::PerfEvent),
+    }
+}
+
 /// Whether or how often.
 pub(super) fn data_type(flag: Option<DataType>, config: &Config) -> DataType {
     flag.or(config.data_type.map(|Word(t)| t)).unwrap_or_default()
 }
 
+/// How probes are attached.
+pub(super) fn session(observe: &ObserveArgs, config: &Config) -> session::Options {
+    session::Options {
+        backend: backend(observe.backend),
+        max_overhead: max_overhead(observe.max_overhead, config).share(),
+        arm_overhead: arm_overhead(observe.arm_overhead, config).share(),
+        ..session::Options::default()
+    }
+}
+
 /// What hits may cost.
-pub(super) fn max_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+fn max_overhead(flag: Option<Budget>, config: &Config) -> Budget {
     flag.or(config.max_overhead.map(|Word(b)| b)).unwrap_or(budget::MAX_OVERHEAD)
 }
 
 /// What arming may cost.
-pub(super) fn arm_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+fn arm_overhead(flag: Option<Budget>, config: &Config) -> Budget {
     flag.or(config.arm_overhead.map(|Word(b)| b)).unwrap_or(budget::ARM_OVERHEAD)
 }
 
 /// Reads the configuration: `explicit` (`--config` or GOAT_CONFIG, from `repo`), or the nearest goat.yaml, or none.
 pub(super) fn load(explicit: Option<&Path>, repo: &Path) -> anyhow::Result<Loaded> {
-    let path = match explicit.filter(|p| !p.as_os_str().is_empty()) {
+    Ok(path(explicit, repo).map(|path| config::read(&path)).transpose()?.unwrap_or_default())
+}
+
+/// Where [`load`] reads the configuration; `None` if there is none.
+pub(super) fn path(explicit: Option<&Path>, repo: &Path) -> Option<PathBuf> {
+    match explicit.filter(|p| !p.as_os_str().is_empty()) {
         Some(path) => Some(repo.join(path)),
         None => config::find(repo),
-    };
-    Ok(path.map(|path| config::read(&path)).transpose()?.unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Breakpoints {
     }
 
     fn change(&self, out: &[Slot], back: &[Slot], state: Armed) -> io::Result<()> {
-        if out.is_empty() && back.is_empty() {
+        if (out.is_empty() && back.is_empty()) || self.arming.is_paused() {
             return Ok(());
         }
         if !self.relinks() {

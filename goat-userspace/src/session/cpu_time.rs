@@ -19,6 +19,9 @@ impl CpuTime {
     pub(super) fn read<'a>(&mut self, at: Duration, processes: impl IntoIterator<Item = &'a Process>) -> Duration {
         let mut seen = HashMap::with_capacity(self.seen.len());
         for process in processes {
+            if seen.contains_key(&process.pid()) {
+                continue;
+            }
             let Some(now) = process.cpu_time() else { continue };
             let before = self.seen.get(&process.pid()).copied().unwrap_or(now);
             self.total += now.saturating_sub(before);

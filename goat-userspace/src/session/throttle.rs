@@ -19,6 +19,9 @@ use crate::{
     plan::{ProbePlan, Slot},
 };
 
+/// How long nothing is looked at while breakpoints are to be left where they are.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What other threads may see of it.
 #[derive(Default)]
 pub(super) struct Ledger(Mutex<Entries>);
@@ -150,6 +153,11 @@ impl Throttle {
 
     /// Looks at what the traps have cost, and acts on it.
     pub(super) fn step(&mut self) -> io::Result<()> {
+        if self.arming.is_paused() {
+            // What would be taken out stays in, and is to be counted as what is in.
+            (self.last, self.next) = (self.began.elapsed(), self.began.elapsed() + PAUSE);
+            return Ok(());
+        }
         self.take_costs();
         let cpu = self.read_cpu(self.began.elapsed());
         for (traps, slots) in self.traps.iter_mut().zip(&self.slots) {
