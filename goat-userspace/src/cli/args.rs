@@ -8,7 +8,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{config::FromWord, listen};
+use super::{budget::Budget, config::FromWord, listen};
 pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
 pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
@@ -182,6 +182,17 @@ pub(super) struct ObserveArgs {
     /// Whether a line ran (bool), or how often (count) [default: bool]
     #[arg(long, value_name = "bool|count", env = "GOAT_DATA_TYPE", value_parser = DataType::from_word)]
     pub(super) data_type: Option<DataType>,
+
+    /// What hits may cost, of the CPU time of the targets or of one core if that is more; or off [default: 1%]
+    ///
+    /// What is hit too often for that is taken out of the text and armed in turns: with --data-type count its count is then an
+    /// estimate, and says so.
+    #[arg(long, value_name = "SHARE", env = "GOAT_MAX_OVERHEAD", value_parser = Budget::from_word)]
+    pub(super) max_overhead: Option<Budget>,
+
+    /// How much of the time arming may take while the target is busy; or off, all at once [default: 5%]
+    #[arg(long, value_name = "SHARE", env = "GOAT_ARM_OVERHEAD", value_parser = Budget::from_word)]
+    pub(super) arm_overhead: Option<Budget>,
 
     /// Write the report to this file at the end and on SIGUSR1, as JSON; it is replaced as a whole
     #[arg(long, value_name = "FILE", env = "GOAT_REPORT")]

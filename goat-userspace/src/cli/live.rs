@@ -94,13 +94,17 @@ impl http::Source for Live {
     fn snapshot(&self) -> Snapshot {
         let Shown { observation, targets } = self.shown();
         let (report, counts) = observation.report();
-        let backend = observation.session().map(|session| session.backend().to_string());
+        let session = observation.session();
+        let backend = session.as_ref().map(|session| session.backend().to_string());
+        let overhead = session.as_ref().and_then(|session| session.overhead());
+        drop(session);
         let status = Status {
             started: Some(self.started),
             backend,
             targets,
             probes: ProbeStates::of(&counts),
             kept: observation.kept(),
+            overhead,
             ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }

@@ -2,6 +2,7 @@
 
 mod args;
 mod attach;
+mod budget;
 mod clean;
 mod client;
 mod config;

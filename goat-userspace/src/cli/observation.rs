@@ -112,9 +112,10 @@ impl Observation {
     /// Says that `what` is armed, since `started`.
     pub(super) fn say_armed(&self, what: &str, started: Instant) {
         say::status(&format!(
-            "{} sites for {} points armed in {what} by {} after {:.0?}",
+            "{} sites for {} points {} in {what} by {} after {:.0?}",
             self.plan.sites.len(),
             self.plan.summary().observable,
+            if self.session().is_some_and(|session| session.waiting() > 0) { "being armed in waves" } else { "armed" },
             self.backend,
             started.elapsed(),
         ));

@@ -74,8 +74,7 @@ fn plan(args: &RunArgs, loaded: &Loaded, binary: &Path) -> anyhow::Result<Arc<Pr
 /// Probes in process `pid`.
 fn observe(args: &RunArgs, loaded: &Loaded, plan: &Arc<ProbePlan>, pid: u32) -> anyhow::Result<Arc<Observation>> {
     let started = Instant::now();
-    let backend = settings::backend(args.observe.backend);
-    let options = session::Options { backend, ..session::Options::default() };
+    let options = settings::session(&args.observe, &loaded.config);
     let data_type = settings::data_type(args.observe.data_type, &loaded.config);
     let observation = Observation::open(plan, data_type, &options, Vec::new(), args.state.as_deref())?;
     observation.bind(&Target::Pid(pid))?;

@@ -94,7 +94,7 @@ impl Supervisor {
         };
         let inputs = Inputs::new(explicit, &args.source, &args.observe);
         let wanted = inputs.read(loaded, target.as_deref(), &Plans::default())?;
-        let options = session::Options { backend, proc: proc.clone(), ..session::Options::default() };
+        let options = session::Options { proc: proc.clone(), ..settings::session(&args.observe, &loaded.config) };
         let first = match (wanted.plans.only(), &target) {
             (Some(plan), _) => Arc::clone(plan),
             (None, Some(path)) => {
@@ -214,8 +214,12 @@ impl Supervisor {
                 self.live.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
             }
             if let Some(failure) = session.disarm_failure() {
-                self.live
-                    .warn_once(&format!("probes of covered points stay in place and go on costing time: {failure}"));
+                self.live.warn_once(&format!(
+                    "probes of covered points and hot ones stay in place and go on costing time: {failure}"
+                ));
+            }
+            if let Some(failure) = session.arm_failure() {
+                self.live.warn_once(&format!("not all sites could be armed: {failure}"));
             }
         }
     }

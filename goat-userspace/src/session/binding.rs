@@ -1,8 +1,11 @@
 //! Where a session's probes are: its bindings, each an executable with one process or all that run it, and their links.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
@@ -248,6 +251,55 @@ impl Bindings {
         self.lock().iter().any(|b| b.id == id)
     }
 
+    /// Takes the slots of `out` out of every link and puts those of `back` into new ones, all others staying where they are:
+    /// a link without the slots comes first, then the old one goes. Returns the old ones, for the caller to close, and the slots
+    /// that count twice until it has.
+    pub(super) fn relink(&self, out: &[Slot], back: &[Slot]) -> Result<(Vec<Link>, Vec<Slot>), Error> {
+        let (out, back): (HashSet<Slot>, HashSet<Slot>) =
+            (out.iter().copied().collect(), back.iter().copied().collect());
+        let (mut old, mut twice) = (Vec::new(), Vec::new());
+        for binding in &mut *self.lock() {
+            // What is not linked yet is not to be.
+            binding.waiting.retain(|slot| !out.contains(slot));
+            for link in std::mem::take(&mut binding.links) {
+                let slots = match &link {
+                    Link::Multi { slots, .. } if slots.iter().any(|slot| out.contains(slot)) => slots,
+                    _ => {
+                        binding.links.push(link);
+                        continue;
+                    }
+                };
+                let kept: Vec<Slot> = slots.iter().copied().filter(|slot| !out.contains(slot)).collect();
+                let made = self.linker.link(&binding.executable, &self.sites_of(&kept), &binding.scope);
+                match made {
+                    Ok(linked) => {
+                        binding.links.extend(linked.links);
+                        twice.extend(kept);
+                        old.push(link);
+                    }
+                    // As it was.
+                    Err(error) => {
+                        binding.links.push(link);
+                        return Err(error);
+                    }
+                }
+            }
+            let held = |link: &Link| if let Link::Multi { slots, .. } = link { slots.to_vec() } else { Vec::new() };
+            let held: HashSet<Slot> = binding.links.iter().flat_map(held).collect();
+            let due: Vec<Slot> =
+                back.iter().copied().filter(|s| !held.contains(s) && !binding.waiting.contains(s)).collect();
+            if !due.is_empty() {
+                let linked = self.linker.link(&binding.executable, &self.sites_of(&due), &binding.scope)?;
+                binding.links.extend(linked.links);
+            }
+        }
+        Ok((old, twice))
+    }
+
+    fn sites_of(&self, slots: &[Slot]) -> Vec<Site> {
+        slots.iter().map(|slot| self.sites[*slot as usize]).collect()
+    }
+
     fn arm(&self, binding: &mut Binding, limit: usize) -> Result<usize, Error> {
         let rest = binding.waiting.len().saturating_sub(limit);
         let slots: Vec<Slot> = binding.waiting.drain(rest..).rev().collect();
@@ -255,7 +307,7 @@ impl Bindings {
         // Something may have been covered since it began to wait.
         let is_due = |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed;
         let slots: Vec<Slot> = slots.into_iter().filter(is_due).collect();
-        let sites: Vec<Site> = slots.iter().map(|slot| self.sites[*slot as usize]).collect();
+        let sites = self.sites_of(&slots);
         let Linked { links, refused } = match self.linker.link(&binding.executable, &sites, &binding.scope) {
             Ok(linked) => linked,
             // There is no one left to arm anything in.

@@ -50,7 +50,7 @@ impl Text {
     }
 
     /// Whose text it is.
-    pub(super) fn process(&self) -> &Process {
+    pub(super) fn process(&self) -> &Arc<Process> {
         &self.process
     }
 

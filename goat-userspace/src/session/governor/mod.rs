@@ -163,7 +163,8 @@ impl Governor {
             return Orders { next: reading.at + TICK, ..Orders::default() };
         };
         let wall_ns = reading.at.saturating_sub(last_at).as_nanos() as f64;
-        let (cost_ns, traps) = self.charge(reading.traps, wall_ns);
+        let mut orders = Orders::default();
+        let (cost_ns, traps) = self.charge(reading.traps, wall_ns, &mut orders);
         let cpu_ns = reading.cpu.saturating_sub(last_cpu).as_nanos() as f64;
         // The probes' own cost is in the targets' CPU time, and must not make room for more of it.
         let base_ns = wall_ns.max(cpu_ns - cost_ns);
@@ -175,7 +176,6 @@ impl Governor {
         self.bucket.fill(self.share * base_ns);
         self.bucket.take(cost_ns);
 
-        let mut orders = Orders::default();
         self.end_turns(reading.at, width, &mut orders);
         self.throttle(width, &mut orders);
         self.begin_turns(reading.at, &mut orders);
@@ -184,10 +184,10 @@ impl Governor {
     }
 
     /// Adds up what has trapped since the last reading: its cost, and how often.
-    fn charge(&mut self, traps: &[u64], wall_ns: f64) -> (f64, u64) {
+    fn charge(&mut self, traps: &[u64], wall_ns: f64, orders: &mut Orders) -> (f64, u64) {
         let fading = (-wall_ns / MEMORY_NS).exp();
         let (mut all_ns, mut all) = (0.0, 0);
-        for (breakpoint, now) in self.breakpoints.iter_mut().zip(traps) {
+        for (index, (breakpoint, now)) in self.breakpoints.iter_mut().zip(traps).enumerate() {
             breakpoint.recent_ns *= fading;
             let new = now.saturating_sub(breakpoint.traps);
             if new > 0 {
@@ -195,6 +195,10 @@ impl Governor {
                 let cost_ns = new as f64 * breakpoint.cost_ns;
                 breakpoint.recent_ns += cost_ns;
                 (all_ns, all) = (all_ns + cost_ns, all + new);
+                // A trap that was on its way; or someone else has put the breakpoint back.
+                if breakpoint.place == Place::Queued {
+                    orders.throttle.push(index as Index);
+                }
             }
         }
         (all_ns, all)

@@ -34,12 +34,6 @@ impl Waves {
         cpu.as_secs_f64() < IDLE * wall.as_secs_f64()
     }
 
-    /// Arms all that is left at once.
-    pub(in crate::session) fn hurry(&mut self) {
-        self.size = self.waiting;
-        self.share = 1.0;
-    }
-
     /// The next sites to arm, by their place in the plan; empty when all are.
     pub(in crate::session) fn next(&mut self) -> std::ops::Range<usize> {
         let first = self.sites - self.waiting;
@@ -57,11 +51,6 @@ impl Waves {
             self.size = self.size.saturating_mul(2);
         }
         took.mul_f64((1.0 / self.share - 1.0).min(1e3))
-    }
-
-    /// How many sites still wait.
-    pub(in crate::session) fn waiting(&self) -> usize {
-        self.waiting
     }
 }
 
@@ -95,18 +84,13 @@ mod tests {
             arming += took;
             all += took + waves.pause(wave.len(), took);
         }
-        assert_eq!((next, waves.waiting()), (sites, 0));
+        assert_eq!(next, sites);
         assert_eq!((count, arming.as_millis(), all.as_millis()), expected, "{sites} of {micros} us");
     }
 
     #[test]
-    fn without_a_budget_or_in_a_hurry_all_come_at_once() {
+    fn without_a_budget_all_come_at_once() {
         assert_eq!(Waves::new(5_000, None).next(), 0..5_000);
-        let mut waves = Waves::new(5_000, Some(0.05));
-        let first = waves.next();
-        waves.hurry();
-        assert_eq!(waves.next(), first.end..5_000);
-        assert_eq!(waves.pause(5_000, Duration::from_secs(1)), Duration::ZERO);
         assert!(Waves::is_idle(Duration::from_micros(100), Duration::from_millis(4)));
         assert!(!Waves::is_idle(Duration::from_micros(300), Duration::from_millis(4)));
     }
