@@ -156,6 +156,13 @@ pub(super) struct ObserveArgs {
     /// How the kernel is asked for probes
     #[arg(long, value_name = "NAME", default_value = "auto", env = "GOAT_BACKEND")]
     pub(super) backend: Backend,
+
+    /// Keep all privileges
+    ///
+    /// Without it goat gives up what it no longer needs once the probes are in place: it keeps CAP_BPF and CAP_PERFMON to arm
+    /// again, and of what it has CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to look at targets.
+    #[arg(long, env = "GOAT_KEEP_PRIVILEGES")]
+    pub(super) keep_privileges: bool,
 }
 
 /// Attach to a running process, or to every process of a file, and serve what ran

@@ -88,6 +88,14 @@ impl Live {
         })
     }
 
+    /// How the probes were attached; `None` when they are gone.
+    pub(super) fn backend(&self) -> Option<session::Backend> {
+        match &*self.probes.lock().unwrap_or_else(PoisonError::into_inner) {
+            Probes::Attached(session) => Some(session.backend()),
+            Probes::Detached(_) => None,
+        }
+    }
+
     /// Takes the probes out. The counts stay.
     pub(super) fn detach(&self) -> anyhow::Result<()> {
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ mod live;
 mod pipeline;
 mod plan;
 mod plan_source;
+mod privileges;
 mod report;
 mod report_file;
 mod revision;

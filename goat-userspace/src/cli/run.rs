@@ -16,7 +16,7 @@ use super::{
     args::RunArgs,
     config::Loaded,
     live::{self, Live, Server},
-    plan_source, say,
+    plan_source, privileges, say,
 };
 use crate::session::{Target, spawn};
 
@@ -40,6 +40,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
+    privileges::reduce(&live, &args.observe, true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
     live.refresh();
 
