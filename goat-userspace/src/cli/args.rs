@@ -1,5 +1,6 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
+mod host;
 mod report;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
@@ -7,6 +8,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::FromWord, listen};
+pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
 pub(super) use report::{ReportArgs, VerifyArgs};
 
 use crate::{DataType, track::Granularity};
@@ -43,6 +45,9 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     Inspect(InspectArgs),
     Clean(CleanArgs),
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     Version(VersionArgs),
 }
 
@@ -326,6 +331,10 @@ mod tests {
             "goat attach --exe /usr/bin/server --plan p --report out.json --backend uprobe-multi",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
+            "goat doctor",
+            "goat doctor --pid 4242 --format json",
+            "goat completions bash",
+            "goat man /usr/local/share/man/man1",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",

@@ -32,7 +32,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode
     let listener = live::bind(&runtime, address)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
     let live = Arc::new(Live::attach(plan, &target, &args.observe, &loaded.config)?);
-    privileges::reduce(&live, &args.observe, false);
+    privileges::reduce(&live, &target, &args.observe, false);
     // From here on a signal ends goat in good order; before, the kernel takes out what there is.
     let signals = {
         let _on_the_runtime = runtime.enter();

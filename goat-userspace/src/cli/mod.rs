@@ -4,13 +4,16 @@ mod args;
 mod attach;
 mod clean;
 mod client;
+mod completions;
 mod config;
+mod doctor;
 mod duration;
 mod init;
 mod inspect;
 mod left_out;
 mod listen;
 mod live;
+mod man;
 mod pipeline;
 mod plan;
 mod plan_source;
@@ -70,6 +73,9 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Clean(args) => clean::run(args, &loaded),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::Version(args) => version::run(args),
     }
 }
@@ -82,7 +88,14 @@ fn repository(command: &Command) -> Option<&Path> {
         Command::Attach(args) => Some(&args.source.change.repo),
         Command::Run(args) => Some(&args.source.change.repo),
         Command::Clean(args) => Some(&args.repo),
-        Command::Init(_) | Command::Inspect(_) | Command::Report(_) | Command::Verify(_) | Command::Version(_) => None,
+        Command::Init(_)
+        | Command::Inspect(_)
+        | Command::Report(_)
+        | Command::Verify(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version(_) => None,
     }
 }
 

@@ -3,14 +3,21 @@
 use std::path::Path;
 
 use super::{args::ObserveArgs, live::Live, say};
-use crate::session::privileges::{self, Duties};
+use crate::session::{
+    Target,
+    privileges::{self, Duties},
+};
 
 /// Gives up the privileges that goat no longer needs, unless told to keep them. What can't be given up is said, and no
 /// reason to end: the probes do as well with them.
-pub(super) fn reduce(live: &Live, observe: &ObserveArgs, sends_signals: bool) {
+pub(super) fn reduce(live: &Live, target: &Target, observe: &ObserveArgs, sends_signals: bool) {
+    let other_users = match target {
+        Target::Pid(pid) => !privileges::is_own(*pid),
+        Target::Exe(_) => true,
+    };
     let Some(backend) = live.backend().filter(|_| !observe.keep_privileges) else { return };
     let writes: Vec<&Path> = observe.report.as_deref().into_iter().collect();
-    match privileges::reduce(&Duties { backend, sends_signals, writes: &writes }) {
+    match privileges::reduce(&Duties { backend, sends_signals, other_users, writes: &writes }) {
         Ok(kept) => {
             let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();
             tracing::info!("kept of the privileges: {}", kept.join(", "));

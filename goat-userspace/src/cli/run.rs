@@ -36,11 +36,12 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     command.args(arguments);
     // A process stopped by ptrace obeys the thread that stopped it: spawning, attaching and resuming stay on this one.
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
-    let live = Arc::new(Live::attach(plan, &Target::Pid(stopped.pid()), &args.observe, &loaded.config)?);
+    let target = Target::Pid(stopped.pid());
+    let live = Arc::new(Live::attach(plan, &target, &args.observe, &loaded.config)?);
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
-    privileges::reduce(&live, &args.observe, true);
+    privileges::reduce(&live, &target, &args.observe, true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
     live.refresh();
 

@@ -22,15 +22,11 @@ pub enum Capability {
 }
 
 impl Capability {
-    const ALL: [Self; 7] = [
-        Self::DacOverride,
-        Self::DacReadSearch,
-        Self::Kill,
-        Self::SysPtrace,
-        Self::SysAdmin,
-        Self::Perfmon,
-        Self::Bpf,
-    ];
+    const ALL: [Self; 7] =
+        [Self::DacOverride, Self::DacReadSearch, Self::Kill, Self::SysPtrace, Self::SysAdmin, Self::Perfmon, Self::Bpf];
+
+    /// All that it takes to probe any user's processes by uprobe_multi. /proc/PID/mem belongs to the process's user, mode 0600.
+    pub const FOR_OTHERS: [Self; 4] = [Self::Bpf, Self::Perfmon, Self::SysPtrace, Self::DacOverride];
 
     /// Its number in include/uapi/linux/capability.h.
     fn bit(self) -> u32 {
@@ -113,6 +109,16 @@ pub fn check_privileges(backend: Backend) -> Result<(), Error> {
     let text = fs::read_to_string(status).map_err(|source| Error::Read { path: status.into(), source })?;
     let missing = missing(set(&text, "CapEff:"), backend);
     if missing.is_empty() { Ok(()) } else { Err(Error::Privileges { backend, missing }) }
+}
+
+/// The capabilities that count, of those that goat knows, in the text of /proc/PID/status.
+pub fn held(status: &str) -> Vec<Capability> {
+    capabilities(set(status, "CapEff:"))
+}
+
+/// Those that could be had at most.
+pub fn bounded(status: &str) -> Vec<Capability> {
+    capabilities(set(status, "CapBnd:"))
 }
 
 /// The capability set called `name` in the text of /proc/PID/status.

@@ -12,6 +12,7 @@ pub mod spawn;
 mod syscall_filter;
 mod target;
 mod text;
+pub mod trial;
 mod uprobe_multi;
 
 use std::{
@@ -29,7 +30,7 @@ use aya::{
     programs::uprobe::UProbeLink,
 };
 pub use error::Error;
-pub use features::{Capability, Features, check_privileges};
+pub use features::{Capability, Features, bounded, check_privileges, held};
 use goat_common::{Cookie, MAX_SITES, ProcessFilter};
 pub use target::Target;
 

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeSet,
     fs, io,
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -17,7 +18,7 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets},
 };
 
-use super::{Backend, Error, Capability, features, syscall_filter};
+use super::{Backend, Capability, Error, features, syscall_filter};
 
 /// How long a thread may take to hear the signal. It may be in a system call that ends late: a page that is read from disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ pub struct Duties<'a> {
     pub backend: Backend,
     /// Whether it passes signals on to a command, which may have become another user's.
     pub sends_signals: bool,
+    /// Whether targets may be another user's: their /proc/PID/mem is written to, which is a file of theirs, mode 0600.
+    pub other_users: bool,
     /// The files that it writes, each by replacing it. Where the directory is another user's, that takes CAP_DAC_OVERRIDE.
     pub writes: &'a [&'a Path],
 }
@@ -47,8 +50,11 @@ pub fn reduce(duties: &Duties<'_>) -> Result<Vec<Capability>, Error> {
     if !duties.writes.iter().all(|path| can_replace(path)) {
         keep |= sets.permitted & CapabilitySet::DAC_OVERRIDE;
     }
+    // The bounding set is changed by CAP_SETPCAP.
+    rustix::thread::set_capabilities(None, sets).map_err(failed("give up capabilities"))?;
     reduce_threads(keep)?;
-    syscall_filter::install(duties.backend).map_err(|source| Error::Kernel { action: "filter system calls", source })?;
+    syscall_filter::install(duties.backend)
+        .map_err(|source| Error::Kernel { action: "filter system calls", source })?;
     Ok(features::capabilities(keep.bits()))
 }
 
@@ -63,8 +69,14 @@ fn needed(permitted: CapabilitySet, duties: &Duties<'_>) -> CapabilitySet {
     // To read the text of processes of other users, and of those that have capabilities which goat now lacks; and to find a
     // restarted target's binary, a plan or a configuration where not everyone may look.
     let targets = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
+    let theirs = if duties.other_users { CapabilitySet::DAC_OVERRIDE } else { CapabilitySet::empty() };
     let signals = if duties.sends_signals { CapabilitySet::KILL } else { CapabilitySet::empty() };
-    probes | targets | signals
+    probes | targets | theirs | signals
+}
+
+/// Whether process `pid` is goat's own user's; not, when it is gone.
+pub fn is_own(pid: u32) -> bool {
+    fs::metadata(format!("/proc/{pid}/mem")).is_ok_and(|mem| mem.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Whether the file at `path` can be replaced by another with the effective capabilities.
@@ -95,7 +107,10 @@ fn reduce_threads(keep: CapabilitySet) -> Result<(), Error> {
             }
         }
         if Instant::now() > deadline {
-            return Err(failed(io::Error::new(io::ErrorKind::TimedOut, format!("{} threads kept theirs", behind.len()))));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("{} threads kept theirs", behind.len()),
+            )));
         }
         if !behind.is_empty() {
             thread::sleep(Duration::from_millis(1));
@@ -173,12 +188,13 @@ mod tests {
         let all = CapabilitySet::from_bits_retain((1 << 41) - 1);
         let (bpf, perfmon, admin) = (CapabilitySet::BPF, CapabilitySet::PERFMON, CapabilitySet::SYS_ADMIN);
         let always = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
-        let check = |permitted: CapabilitySet, backend, sends_signals, expected: CapabilitySet| {
-            let duties = Duties { backend, sends_signals, writes: &[] };
+        let for_others = CapabilitySet::KILL | CapabilitySet::DAC_OVERRIDE;
+        let check = |permitted: CapabilitySet, backend, for_others, expected: CapabilitySet| {
+            let duties = Duties { backend, sends_signals: for_others, other_users: for_others, writes: &[] };
             assert_eq!(permitted & needed(permitted, &duties), expected, "{permitted:?} {duties:?}");
         };
         check(all, Backend::UprobeMulti, false, bpf | perfmon | always);
-        check(all, Backend::UprobeMulti, true, bpf | perfmon | always | CapabilitySet::KILL);
+        check(all, Backend::UprobeMulti, true, bpf | perfmon | always | for_others);
         check(all, Backend::PerfEvent, false, admin | bpf | perfmon | always);
         check(bpf | perfmon, Backend::UprobeMulti, true, bpf | perfmon);
         check(admin | CapabilitySet::CHOWN, Backend::UprobeMulti, false, admin);

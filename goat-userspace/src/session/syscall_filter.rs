@@ -77,10 +77,8 @@ const X32: u32 = 0x4000_0000;
 /// Installs the filter in every thread. Needs no_new_privs.
 pub(super) fn install(backend: Backend) -> io::Result<()> {
     let mut filter = program(&refused(backend));
-    let filter = libc::sock_fprog {
-        len: u16::try_from(filter.len()).expect("the list is short"),
-        filter: filter.as_mut_ptr(),
-    };
+    let filter =
+        libc::sock_fprog { len: u16::try_from(filter.len()).expect("the list is short"), filter: filter.as_mut_ptr() };
     // SAFETY: the program is as long as it says and outlives the call, which copies it.
     let done = unsafe {
         libc::syscall(
@@ -132,8 +130,7 @@ mod tests {
     fn the_listed_calls_are_refused_and_no_others() {
         let number = |call: libc::c_long| u32::try_from(call).unwrap();
         let check = |backend, arch: u32, call: u32, allowed: bool| {
-            let expected =
-                if allowed { libc::SECCOMP_RET_ALLOW } else { libc::SECCOMP_RET_ERRNO | libc::EPERM as u32 };
+            let expected = if allowed { libc::SECCOMP_RET_ALLOW } else { libc::SECCOMP_RET_ERRNO | libc::EPERM as u32 };
             assert_eq!(run(&program(&refused(backend)), arch, call), expected, "{backend} {arch:x} {call}");
         };
         for call in REFUSED {
