@@ -13,6 +13,7 @@ use crate::session::{
 pub(super) fn reduce(live: &Live, target: &Target, observe: &ObserveArgs, sends_signals: bool) {
     let other_users = match target {
         Target::Pid(pid) => !privileges::is_own(*pid),
+        Target::Process(process) => !privileges::is_own(process.pid()),
         Target::Exe(_) => true,
     };
     let Some(backend) = live.backend().filter(|_| !observe.keep_privileges) else { return };

@@ -3,15 +3,23 @@
 use std::{
     hint::black_box,
     io,
-    num::NonZeroU32,
     os::fd::AsFd,
-    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use goat_common::{Cookie, ProcessFilter};
+use goat_common::Cookie;
 
-use super::{Backend, Error, Linked, counters::Counters, target::Executable, text::Text, uprobe_multi::Site};
+use super::{
+    Backend, Error,
+    counters::Counters,
+    executable::Executable,
+    linker::{self, Linker},
+    process::{Proc, Process},
+    slot_set::SlotSet,
+    text::Text,
+    uprobe_multi::Site,
+};
 
 /// What came of it.
 #[derive(Debug)]
@@ -27,10 +35,10 @@ pub struct Trial {
 /// Attaches to a function of this process, calls it, and looks whether each call was counted.
 pub fn run() -> Result<Trial, Error> {
     const CALLS: u64 = 3;
-    let pid = std::process::id();
-    let (backend, _) = super::choose(None)?;
-    let executable = Executable::open(Path::new("/proc/self/exe"))?;
-    let text = Text::open(pid, true)?;
+    let (backend, kernel_filters) = super::choose(None)?;
+    let process = Arc::new(Process::open(&Proc::default(), std::process::id())?);
+    let executable = Executable::of(&process)?;
+    let text = Text::open(Arc::clone(&process), true, Arc::new(SlotSet::none(1)))?;
     let no_text = || failure("find its own code", "no executable mapping holds it".to_owned());
     let offset = text.offset(probed as extern "C" fn(u64) -> u64 as usize as u64).ok_or_else(no_text)?;
     let read = || {
@@ -41,8 +49,9 @@ pub fn run() -> Result<Trial, Error> {
 
     let started = Instant::now();
     let site = Site { offset, cookie: Cookie { slot: 0, condition: None }.pack() };
-    let Linked { links, refused, counters, .. } =
-        super::link(backend, &executable, &[site], ProcessFilter::default(), NonZeroU32::new(pid))?;
+    let (linker, counters, _first_hits) = Linker::load(backend, 1)?;
+    let scope = linker.scope(Some(&process), kernel_filters)?;
+    let linker::Linked { links, refused } = linker.link(&executable, &[site], &scope)?;
     let attach_time = started.elapsed();
     if !refused.is_empty() {
         return Err(failure("probe its own code", "the kernel refuses the instruction".to_owned()));
@@ -60,13 +69,14 @@ pub fn run() -> Result<Trial, Error> {
         .write(offset, &[original])
         .map_err(|e| Error::kernel("write to a process's text", e))
         .and_then(|()| call(CALLS, "disarm a probe"));
-    drop(links);
+    linker::close(links);
     Ok(Trial { backend, attach_time, disarm })
 }
 
 /// Whether goat may read and write the text of process `pid`.
 pub fn reach(pid: u32) -> Result<(), Error> {
-    Text::open(pid, true).map(drop)
+    let process = Arc::new(Process::open(&Proc::default(), pid)?);
+    Text::open(process, true, Arc::new(SlotSet::none(0))).map(drop)
 }
 
 fn failure(action: &'static str, what: String) -> Error {
