@@ -14,16 +14,20 @@ mod left_out;
 mod listen;
 mod live;
 mod man;
+mod observation;
 mod pipeline;
+mod place;
 mod plan;
 mod plan_source;
 mod privileges;
+mod reload;
 mod report;
 mod report_file;
 mod revision;
 mod run;
 mod say;
 mod settings;
+mod supervisor;
 mod track;
 mod verify;
 mod version;
@@ -66,7 +70,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Init(args) => init::run(args, cli.config.as_deref()),
         Command::Plan(args) => plan::run(args, &loaded),
-        Command::Attach(args) => attach::run(args, &loaded),
+        Command::Attach(args) => attach::run(args, &loaded, cli.config.as_deref()),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
         Command::Report(args) => report::run(args),

@@ -3,20 +3,14 @@
 use std::path::Path;
 
 use super::{args::ObserveArgs, live::Live, say};
-use crate::session::{
-    Target,
-    privileges::{self, Duties},
-};
+use crate::session::privileges::{self, Duties};
 
-/// Gives up the privileges that goat no longer needs, unless told to keep them. What can't be given up is said, and no
-/// reason to end: the probes do as well with them.
-pub(super) fn reduce(live: &Live, target: &Target, observe: &ObserveArgs, sends_signals: bool) {
-    let other_users = match target {
-        Target::Pid(pid) => !privileges::is_own(*pid),
-        Target::Process(process) => !privileges::is_own(process.pid()),
-        Target::Exe(_) => true,
-    };
+/// Gives up the privileges that goat no longer needs, unless told to keep them. `pids` are the processes that were named; what
+/// was named in another way may be anyone's. What can't be given up is said, and no reason to end: the probes do as well
+/// with it.
+pub(super) fn reduce(live: &Live, observe: &ObserveArgs, pids: &[u32], sends_signals: bool) {
     let Some(backend) = live.backend().filter(|_| !observe.keep_privileges) else { return };
+    let other_users = pids.is_empty() || !pids.iter().all(|pid| privileges::is_own(*pid));
     let writes: Vec<&Path> = observe.report.as_deref().into_iter().collect();
     match privileges::reduce(&Duties { backend, sends_signals, other_users, writes: &writes }) {
         Ok(kept) => {
