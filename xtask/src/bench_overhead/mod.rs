@@ -45,7 +45,7 @@ pub(crate) struct Args {
     job_rounds: usize,
 
     /// What the job looks at, below GOROOT/src
-    #[arg(long, value_name = "DIR", value_delimiter = ',', default_values = ["cmd/compile", "cmd/go", "net", "go", "crypto"])]
+    #[arg(long, value_name = "DIR", value_delimiter = ',', default_values = ["cmd/compile", "cmd/go", "cmd/link", "cmd/internal", "net", "go", "crypto", "internal"])]
     job_input: Vec<String>,
 
     /// An option for `goat attach` and `goat run`: `--goat-arg=--max-overhead=1%`
