@@ -114,6 +114,8 @@ pub(super) struct Row {
 struct Run {
     cpu: f64,
     wall: f64,
+    /// It is not 0: part of the input does not parse, by intent.
+    code: Option<i32>,
     output: Vec<u8>,
 }
 
@@ -154,7 +156,7 @@ pub(super) fn measure(gofmt: &Gofmt, goat: &Goat, input: &[String], rounds: usiz
             let index = (step + round) % variants.len();
             let run = one(gofmt, goat, &variants[index].1, &plan, input, dir)?;
             ensure!(
-                runs[0].first().is_none_or(|first| first.output == run.output),
+                runs[0].first().is_none_or(|first| (&first.output, first.code) == (&run.output, run.code)),
                 "{}: the program said something else",
                 variants[index].0
             );
@@ -226,9 +228,9 @@ fn alone(command: &mut Command) -> Result<Run> {
     });
     let cpu = until_ended(running.pid())?;
     let wall = started.elapsed().as_secs_f64();
-    ensure!(running.0.wait()?.success(), "{command:?} failed");
+    let code = running.0.wait()?.code();
     let output = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
-    Ok(Run { cpu, wall, output })
+    Ok(Run { cpu, wall, code, output })
 }
 
 /// Runs `goat run`, and measures its command from the moment at which the probes are in place.
@@ -255,9 +257,9 @@ fn observed(command: &mut Command) -> Result<Run> {
     let child = child.split_whitespace().next().with_context(|| format!("goat run has no command: {said}"))?.parse()?;
     let cpu = until_ended(child)?;
     let wall = started.elapsed().as_secs_f64();
-    ensure!(running.0.wait()?.success(), "{command:?} failed: {said}");
+    let code = running.0.wait()?.code();
     let output = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;
-    Ok(Run { cpu, wall, output })
+    Ok(Run { cpu, wall, code, output })
 }
 
 /// Waits until process `pid` has exited, and says how much CPU time it took, in seconds.
