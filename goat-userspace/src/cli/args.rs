@@ -1,5 +1,6 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
+mod host;
 mod report;
 mod state;
 mod target;
@@ -9,6 +10,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{budget::Budget, config::FromWord, listen};
+pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
 pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
 pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
@@ -52,6 +54,9 @@ pub(super) enum Command {
     Merge(MergeArgs),
     Inspect(InspectArgs),
     Clean(CleanArgs),
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     Version(VersionArgs),
 }
 
@@ -201,6 +206,13 @@ pub(super) struct ObserveArgs {
     /// How the kernel is asked for probes
     #[arg(long, value_name = "NAME", default_value = "auto", env = "GOAT_BACKEND")]
     pub(super) backend: Backend,
+
+    /// Keep all privileges
+    ///
+    /// Without it goat gives up what it no longer needs once the probes are in place: it keeps CAP_BPF and CAP_PERFMON to arm
+    /// again, and of what it has CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to look at targets.
+    #[arg(long, env = "GOAT_KEEP_PRIVILEGES")]
+    pub(super) keep_privileges: bool,
 }
 
 /// Attach to running processes, of a file, a container or by number, and serve what ran
@@ -357,6 +369,10 @@ mod tests {
             "goat attach --cgroup system.slice/server.service --plan p",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
+            "goat doctor",
+            "goat doctor --pid 4242 --format json",
+            "goat completions bash",
+            "goat man /usr/local/share/man/man1",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",

@@ -5,7 +5,9 @@ mod attach;
 mod budget;
 mod clean;
 mod client;
+mod completions;
 mod config;
+mod doctor;
 mod duration;
 mod init;
 mod inspect;
@@ -13,12 +15,14 @@ mod kept;
 mod left_out;
 mod listen;
 mod live;
+mod man;
 mod merge;
 mod observation;
 mod pipeline;
 mod place;
 mod plan;
 mod plan_source;
+mod privileges;
 mod reload;
 mod report;
 mod report_file;
@@ -80,6 +84,9 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Clean(args) => clean::run(args, &loaded),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::Version(args) => version::run(args),
     }
 }
@@ -98,6 +105,9 @@ fn repository(command: &Command) -> Option<&Path> {
         | Command::Report(_)
         | Command::Status(_)
         | Command::Verify(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Version(_) => None,
     }
 }

@@ -19,13 +19,16 @@ mod linker;
 mod loader;
 mod neighbours;
 mod perf_event;
+pub mod privileges;
 mod process;
 mod scan;
 mod slot_set;
 pub mod spawn;
+mod syscall_filter;
 mod target;
 mod text;
 mod throttle;
+pub mod trial;
 mod uprobe_multi;
 mod watch;
 
@@ -39,7 +42,7 @@ use std::{
 pub use binding::BindingId;
 pub use error::Error;
 pub use executable::{Executable, Version, describe, is_same_build};
-pub use features::{Capability, Features, check_privileges};
+pub use features::{Capability, Features, bounded, check_privileges, held};
 pub use finder::{Finder, Selection, exe};
 use goat_common::{Cookie, MAX_SITES};
 pub use linker::Backend;
