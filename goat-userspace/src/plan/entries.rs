@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    condition_sides,
     copy::Copy,
     decision::{self, Decision},
     header::{Edge, Header, Label, Way},
-    operands,
 };
 use crate::{
     cfg::{BlockIndex, Flow},
@@ -159,7 +159,7 @@ fn silent_sides(
             }
             let sides =
                 decision.and_then(|d| branch_sides(header, d)).map(|sides| sides.map(|side| BTreeSet::from([side])));
-            if let Some(sides) = sides.or_else(|| operands::sides(header, owner)) {
+            if let Some(sides) = sides.or_else(|| condition_sides::sides(header, owner)) {
                 for (body, side) in sides.into_iter().enumerate().take(found.len()) {
                     if found[body].is_none() && silent(body) {
                         found[body] = Some(side);

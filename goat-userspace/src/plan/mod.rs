@@ -5,6 +5,7 @@ mod agreement;
 mod check;
 mod compiled;
 mod completion;
+mod condition_sides;
 mod control;
 mod copy;
 mod decision;
@@ -17,7 +18,7 @@ mod function_entry;
 mod header;
 mod json;
 mod observability;
-mod operands;
+
 mod placement;
 mod probe_plan;
 mod resolve;
