@@ -1,6 +1,7 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
 mod report;
+mod serve;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::FromWord, listen};
 pub(super) use report::{ReportArgs, VerifyArgs};
+pub(super) use serve::ServeArgs;
 
 use crate::{DataType, track::Granularity};
 
@@ -156,6 +158,9 @@ pub(super) struct ObserveArgs {
     /// How the kernel is asked for probes
     #[arg(long, value_name = "NAME", default_value = "auto", env = "GOAT_BACKEND")]
     pub(super) backend: Backend,
+
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
 }
 
 /// Attach to a running process, or to every process of a file, and serve what ran

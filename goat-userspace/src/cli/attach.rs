@@ -28,6 +28,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode
         Some(address) => address,
         None => listen::by_default(|name| std::env::var(name).ok())?,
     };
+    let serving = args.observe.serving(address)?;
     let runtime = live::runtime()?;
     let listener = live::bind(&runtime, address)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded) -> anyhow::Result<ExitCode
         let _on_the_runtime = runtime.enter();
         Signals::new()?
     };
-    let server = Server::start(&runtime, &live, listener, args.observe.component.clone())?;
+    let server = Server::start(&runtime, &live, listener, serving)?;
     runtime.block_on(until_ended(&live, signals, args.exit_with_target));
     // The last answers are given while there is something to answer from.
     server.stop(&runtime);

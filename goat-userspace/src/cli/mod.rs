@@ -19,6 +19,7 @@ mod report_file;
 mod revision;
 mod run;
 mod say;
+mod serving;
 mod settings;
 mod track;
 mod verify;

@@ -25,7 +25,11 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let binary = find(program)?;
     let plan = plan_source::obtain(&args.source, loaded, &binary)?;
     let runtime = live::runtime()?;
-    let listener = args.observe.listen.map(|address| live::bind(&runtime, address)).transpose()?;
+    let listener = args.observe.listen.map(|address| {
+        let serving = args.observe.serving(address)?;
+        anyhow::Ok((live::bind(&runtime, address)?, serving))
+    });
+    let listener = listener.transpose()?;
     let signals = {
         let _on_the_runtime = runtime.enter();
         Signals::new()?
@@ -37,7 +41,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     // A process stopped by ptrace obeys the thread that stopped it: spawning, attaching and resuming stay on this one.
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
     let live = Arc::new(Live::attach(plan, &Target::Pid(stopped.pid()), &args.observe, &loaded.config)?);
-    let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
+    let server = listener.map(|(listener, serving)| Server::start(&runtime, &live, listener, serving));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
     let status = runtime.block_on(until_ended(child, signals, &live))?;
