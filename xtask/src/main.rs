@@ -1,6 +1,7 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
 mod bench_attach;
+mod bench_http;
 mod build_ebpf;
 mod ci;
 mod demo;
@@ -61,6 +62,12 @@ enum Chore {
 enum Bench {
     /// Time what goat's own sessions cost: attaching, disarming, detaching (needs root)
     Attach,
+    /// Time goat's answers, a browser's first paint, and what a service notices of many who ask (needs root)
+    Http {
+        /// Put the tables into docs/performance.md
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
+        Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };

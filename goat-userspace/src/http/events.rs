@@ -30,7 +30,7 @@ pub(super) async fn answer(
     }
     let reconnected = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let since = reconnected.or_else(|| query.first().map(|(_, since)| since.as_str()));
-    let snapshot = app.snapshots.now().await;
+    let snapshot = app.snapshots.now().await.shared();
     let Ok(events) = app.feed.listen(&snapshot, since) else {
         let detail = format!("{MAX_LISTENERS} listen already: try again later, or ask /track now and then");
         let mut refused = problem(StatusCode::SERVICE_UNAVAILABLE, &detail);

@@ -48,6 +48,8 @@ struct State {
     /// Tells this feed's events from those of another goat at the same address.
     epoch: String,
     plan: Option<String>,
+    /// What is known is this snapshot's.
+    latest: Option<Arc<Snapshot>>,
     known: Known,
     /// The number of the last event.
     last: u64,
@@ -64,6 +66,7 @@ impl Feed {
         let state = State {
             epoch: epoch(),
             plan: None,
+            latest: None,
             known: Known::default(),
             last: 0,
             kept: VecDeque::new(),
@@ -74,18 +77,17 @@ impl Feed {
     }
 
     /// Tells listeners what `snapshot` has new, and gives the place in the events at which all of it has been said: whoever knows
-    /// the snapshot has missed nothing before.
-    pub(super) fn place_of(&self, snapshot: &Snapshot) -> String {
+    /// the snapshot has missed nothing before. No place, if listeners know a later one: from there on everything is told.
+    pub(super) fn place_of(&self, snapshot: &Arc<Snapshot>) -> String {
         let mut state = self.lock();
-        state.look(snapshot, true);
-        state.place()
+        if state.look(snapshot, true) { state.place() } else { String::new() }
     }
 
     /// Events from `since` on, a place that [`Feed::place_of`] or an event's id has named; from the whole state on, if that is
     /// unknown or too long ago.
     pub(super) fn listen(
         self: &Arc<Self>,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         since: Option<&str>,
     ) -> Result<mpsc::Receiver<Bytes>, TooMany> {
         let mut state = self.lock();
@@ -96,7 +98,8 @@ impl Feed {
         state.look(snapshot, true);
         let (listener, events) = mpsc::channel(QUEUE);
         // The queue is empty: the first always fits.
-        let _ = listener.try_send(state.beginning(snapshot, since));
+        let latest = state.latest.clone().unwrap_or_else(|| Arc::clone(snapshot));
+        let _ = listener.try_send(state.beginning(&latest, since));
         state.listeners.push(listener);
         if !state.is_looking {
             state.is_looking = true;
@@ -110,7 +113,7 @@ impl Feed {
         let (mut told, mut beat) = (Instant::now(), Instant::now());
         loop {
             let began = Instant::now();
-            let snapshot = self.snapshots.now().await;
+            let snapshot = self.snapshots.now().await.shared();
             let status = told.elapsed() >= STATUS;
             {
                 let mut state = self.lock();
@@ -140,7 +143,12 @@ impl Feed {
 }
 
 impl State {
-    fn look(&mut self, snapshot: &Snapshot, counts: bool) {
+    /// Tells what `snapshot` has new; not if it is older than what is known, which would take hits back.
+    fn look(&mut self, snapshot: &Arc<Snapshot>, counts: bool) -> bool {
+        if self.latest.as_ref().is_some_and(|latest| snapshot.report.taken < latest.report.taken) {
+            return false;
+        }
+        self.latest = Some(Arc::clone(snapshot));
         let plan = news::tag(&snapshot.plan);
         if self.plan.as_ref() != Some(&plan) {
             // Ids mean other points now: no one can go on from where they were.
@@ -152,7 +160,7 @@ impl State {
                 let text = event("snapshot", Some(&self.place()), &news::summary(snapshot, false));
                 self.send(text);
             }
-            return;
+            return true;
         }
         if let Some(news) = self.known.learn(&snapshot.report, counts) {
             self.last += 1;
@@ -164,6 +172,7 @@ impl State {
             }
             self.send(text);
         }
+        true
     }
 
     /// Whoever is too far behind is let go.

@@ -40,7 +40,7 @@ struct Last {
 
 /// A snapshot and what has been written from it.
 pub(super) struct Taken {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     rendered: Sync<Vec<(String, Bytes)>>,
 }
 
@@ -63,13 +63,18 @@ impl Snapshots {
         let began = Instant::now();
         let snapshot = super::off_the_worker(move || source.snapshot()).await;
         last.spent.add(began, began.elapsed());
-        let taken = Arc::new(Taken { snapshot, rendered: Sync::default() });
+        let taken = Arc::new(Taken { snapshot: Arc::new(snapshot), rendered: Sync::default() });
         last.taken = Some((began, Arc::clone(&taken)));
         taken
     }
 }
 
 impl Taken {
+    /// The snapshot, to be kept.
+    pub(super) fn shared(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
+    }
+
     /// What `write` writes from the snapshot, or has written before for the same `question`.
     pub(super) fn text(&self, question: String, write: impl FnOnce(&Snapshot) -> String) -> Bytes {
         let known = |rendered: &Vec<(String, Bytes)>| {

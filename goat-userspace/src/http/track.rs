@@ -26,7 +26,7 @@ pub(super) async fn answer(
     };
     let (component, order) = (first(&query, "component").to_owned(), Order::from_query(first(&query, "order")));
     let mut response = if accept::prefers_html(&headers) {
-        let place = app.feed.place_of(&taken);
+        let place = app.feed.place_of(&taken.shared());
         page::answer(app.render(move || page::write(&taken, &component, &place)).await)
     } else {
         let question = format!("track {component:?} {order:?} {listed:?}");

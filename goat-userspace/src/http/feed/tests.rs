@@ -30,7 +30,7 @@ fn text(event: &Bytes) -> &str {
 #[tokio::test]
 async fn listeners_hear_of_a_hit() {
     let (source, feed) = stage();
-    let mut events = feed.listen(&source.snapshot(), None).ok().unwrap();
+    let mut events = feed.listen(&Arc::new(source.snapshot()), None).ok().unwrap();
     let first = events.recv().await.unwrap();
     assert!(text(&first).starts_with("retry: 2000\n\nevent: snapshot\nid: "), "{}", text(&first));
     assert!(text(&first).contains("\"resumed\":false"));
@@ -46,12 +46,12 @@ async fn listeners_hear_of_a_hit() {
 #[tokio::test]
 async fn who_comes_back_gets_what_was_missed() {
     let (source, feed) = stage();
-    let place = feed.place_of(&source.snapshot());
+    let place = feed.place_of(&Arc::new(source.snapshot()));
     source.1.store(1, Ordering::Relaxed);
-    let after = feed.place_of(&source.snapshot());
+    let after = feed.place_of(&Arc::new(source.snapshot()));
     assert_ne!(place, after);
     let beginning = async |since: &str| {
-        let mut events = feed.listen(&source.snapshot(), Some(since)).ok().unwrap();
+        let mut events = feed.listen(&Arc::new(source.snapshot()), Some(since)).ok().unwrap();
         text(&events.recv().await.unwrap()).to_owned()
     };
     let missed = beginning(&place).await;
@@ -71,11 +71,11 @@ async fn who_comes_back_gets_what_was_missed() {
 #[tokio::test]
 async fn what_is_no_longer_kept_is_told_as_a_whole() {
     let (source, feed) = stage();
-    let place = feed.place_of(&source.snapshot());
+    let place = feed.place_of(&Arc::new(source.snapshot()));
     for hits in 1..=KEPT as u64 + 1 {
         source.1.store(hits, Ordering::Relaxed);
         // Every second look finds it not executed again, which no counter does, but is a change.
-        feed.place_of(&source.0.with_hits(2, hits % 2));
+        feed.place_of(&Arc::new(source.0.with_hits(2, hits % 2)));
     }
     assert_eq!(feed.lock().kept.len(), KEPT);
     assert!(feed.lock().missed(&place).is_none());
@@ -84,9 +84,9 @@ async fn what_is_no_longer_kept_is_told_as_a_whole() {
 #[tokio::test]
 async fn a_listener_who_does_not_read_is_let_go() {
     let (source, feed) = stage();
-    let mut slow = feed.listen(&source.snapshot(), None).ok().unwrap();
+    let mut slow = feed.listen(&Arc::new(source.snapshot()), None).ok().unwrap();
     for look in 0..=QUEUE as u64 {
-        feed.place_of(&source.0.with_hits(2, (look + 1) % 2));
+        feed.place_of(&Arc::new(source.0.with_hits(2, (look + 1) % 2)));
     }
     assert!(feed.lock().listeners.is_empty());
     let mut queued = 0;
@@ -99,7 +99,7 @@ async fn a_listener_who_does_not_read_is_let_go() {
 #[tokio::test]
 async fn there_is_room_for_so_many_and_gone_ones_make_room() {
     let (source, feed) = stage();
-    let listen = || feed.listen(&source.snapshot(), None).ok();
+    let listen = || feed.listen(&Arc::new(source.snapshot()), None).ok();
     let listeners: Vec<_> = (0..MAX_LISTENERS).map(|_| listen().unwrap()).collect();
     assert!(listen().is_none());
     drop(listeners);
@@ -109,15 +109,28 @@ async fn there_is_room_for_so_many_and_gone_ones_make_room() {
 #[tokio::test]
 async fn another_plan_makes_everyone_begin_anew() {
     let (source, feed) = stage();
-    let place = feed.place_of(&source.snapshot());
-    let mut events = feed.listen(&source.snapshot(), Some(&place)).ok().unwrap();
+    let place = feed.place_of(&Arc::new(source.snapshot()));
+    let mut events = feed.listen(&Arc::new(source.snapshot()), Some(&place)).ok().unwrap();
     events.recv().await.unwrap();
     let mut other = source.snapshot();
     let mut plan = (*other.plan).clone();
     plan.app.version = "1.2.0".into();
     other.plan = Arc::new(plan);
-    feed.place_of(&other);
+    feed.place_of(&Arc::new(other));
     let next = events.recv().await.unwrap();
     assert!(text(&next).starts_with("event: snapshot\n"), "{}", text(&next));
     assert!(feed.lock().missed(&place).is_none());
+}
+
+#[tokio::test]
+async fn what_is_older_takes_nothing_back() {
+    let (source, feed) = stage();
+    let mut later = source.0.with_hits(2, 1);
+    later.report.taken += Duration::from_secs(1);
+    assert_ne!(feed.place_of(&Arc::new(later)), "");
+    let older = Arc::new(source.snapshot());
+    assert_eq!(feed.place_of(&older), "");
+    let mut events = feed.listen(&older, None).ok().unwrap();
+    let first = events.recv().await.unwrap();
+    assert!(text(&first).contains("{\"id\":2,\"state\":\"covered\""), "{}", text(&first));
 }
