@@ -21,16 +21,10 @@ use goat::{
     status::Status,
     track::Granularity,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{Notify, oneshot},
-};
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{
-        self,
-        pki_types::{CertificateDer, pem::PemObject},
-    },
+use tokio::sync::{Notify, oneshot};
+use tokio_rustls::rustls::{
+    self,
+    pki_types::{CertificateDer, pem::PemObject},
 };
 
 /// Far longer than anything here takes: a test that fails ends, too.
@@ -162,18 +156,26 @@ async fn listeners_are_let_go_when_the_server_stops() {
     let server = tokio::spawn(http::serve(listener, http::router(Arc::new(Empty), None), async {
         let _ = stopped.await;
     }));
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /track/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    let mut heard = String::new();
-    while !heard.contains("event: snapshot") {
-        let mut chunk = [0; 4096];
-        let len = stream.read(&mut chunk).await.unwrap();
-        assert_ne!(len, 0, "{heard}");
-        heard += std::str::from_utf8(&chunk[..len]).unwrap();
-    }
+    let (listens, listening) = oneshot::channel::<()>();
+    let listener = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"GET /track/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains("event: snapshot") {
+            let mut chunk = [0; 4096];
+            let len = stream.read(&mut chunk).unwrap();
+            assert_ne!(len, 0, "{}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&chunk[..len]);
+        }
+        listens.send(()).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).map(|_| rest)
+    });
+    listening.await.unwrap();
     stop.send(()).unwrap();
-    let mut rest = Vec::new();
-    tokio::time::timeout(LIMIT, stream.read_to_end(&mut rest)).await.expect("the stream ends").unwrap();
+    let rest = tokio::time::timeout(LIMIT, listener).await.expect("the stream ends").unwrap();
+    let rest = rest.unwrap();
     // The last chunk: the body has been ended, not cut off.
     assert!(rest.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
     tokio::time::timeout(LIMIT, server).await.expect("serve returns").unwrap();
@@ -197,12 +199,17 @@ async fn with_a_certificate_answers_are_encrypted() {
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let name = "localhost".try_into().unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = tokio::task::spawn_blocking(move || {
+        let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+        stream.sock.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    })
+    .await
+    .unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello"), "{answer}");
 
     let plain = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
