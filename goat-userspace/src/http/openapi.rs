@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use axum::{http::StatusCode, response::Response};
-use serde_json::{Map, Value};
+use axum::{extract::State, http::StatusCode, response::Response};
+use serde_json::{Map, Value, json};
 
-use super::content;
+use super::{App, Snapshot, content};
 
 const DOCUMENT: &str = include_str!("../../../docs/schema/openapi.json");
 /// By the name in the document.
@@ -15,10 +15,29 @@ const SCHEMAS: [(&str, &str); 2] = [
     ("Verdict", include_str!("../../../docs/schema/verdict.schema.json")),
 ];
 
-static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+static DOCUMENT_OF_ALL: LazyLock<Value> = LazyLock::new(document);
 
-pub(super) async fn answer() -> Response {
-    content(StatusCode::OK, "application/json", TEXT.as_str())
+pub(super) async fn answer(State(app): State<App>) -> Response {
+    content(StatusCode::OK, "application/json", of(&*app.snapshots.now().await).to_string())
+}
+
+/// The document of the goat that serves it: with the components that there are, and the plan's granularity.
+fn of(snapshot: &Snapshot) -> Value {
+    let mut document = DOCUMENT_OF_ALL.clone();
+    let components = &snapshot.report.components;
+    let mut names: Vec<String> = components.iter().map(|component| component.name.clone()).collect();
+    names.extend((0..components.len()).map(|number| number.to_string()));
+    let mut choose = |parameter: &str, choice: Value| {
+        if let Some(schema) = document.pointer_mut(&format!("/components/parameters/{parameter}")) {
+            *schema = choice;
+        }
+    };
+    if !names.is_empty() {
+        let longest = snapshot.report.longest_list();
+        choose("Component/schema", json!({"type": "array", "items": {"enum": names}, "maxItems": longest}));
+    }
+    choose("Granularity/schema", json!({"enum": [snapshot.plan.granularity.as_str()]}));
+    document
 }
 
 fn document() -> Value {
@@ -103,6 +122,14 @@ mod tests {
             let kind = answer.kind.split(';').next().unwrap();
             assert!(described["content"][kind].is_object(), "{path}: {} {kind} is not described", answer.status);
         }
+    }
+
+    #[test]
+    fn a_running_goat_names_its_own_components() {
+        let served: Value = serde_json::from_str(&sample::get("/openapi.json").2).unwrap();
+        let at = |pointer: &str| served.pointer(&format!("/components/parameters/{pointer}/enum")).cloned();
+        assert_eq!(at("Component/schema/items"), Some(json!(["cmd/shopctl", "cmd/shopd", "0", "1"])));
+        assert_eq!(at("Granularity/schema"), Some(json!(["patch"])));
     }
 
     #[test]

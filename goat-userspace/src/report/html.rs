@@ -78,7 +78,10 @@ pub fn render(page: &Page<'_>) -> String {
         "place" => escape(live.map_or("", |live| live.place), out),
         "plan" => escape(live.map_or("", |live| live.plan), out),
         "type" => out.push_str(if report.data_type == DataType::Bool { "bool" } else { "count" }),
+        // Of nothing there is no share: 0% would say that something has not run.
+        "rate" | "percent" if totals.total == 0 => out.push_str(if name == "rate" { "–" } else { "" }),
         "rate" => out.push_str(&totals.rate().to_string()),
+        "percent" => out.push('%'),
         "sentence" => overview::sentence(totals, out),
         "commits" => overview::commits(plan, out),
         // Links need a server.

@@ -108,12 +108,17 @@ impl Report {
         if list.is_empty() {
             return Ok(self.components.iter().collect());
         }
-        // Answers are no longer than this makes them: a list of a million times the same component is refused.
-        let limit = self.components.len().saturating_mul(MAX_REPEATS).max(MAX_REPEATS);
+        let limit = self.longest_list();
         list.split(',')
             .enumerate()
             .map(|(place, asked)| if place < limit { self.named_or_numbered(asked) } else { Err(self.unknown(asked)) })
             .collect()
+    }
+
+    /// As many components as a list may name. Answers are no longer than this makes them: a list of a million times the same
+    /// component is refused.
+    pub fn longest_list(&self) -> usize {
+        self.components.len().saturating_mul(MAX_REPEATS).max(MAX_REPEATS)
     }
 
     fn named_or_numbered(&self, asked: &str) -> Result<&ComponentReport, UnknownComponent> {

@@ -73,10 +73,12 @@ function showTotals(component) {
     "covered": component.covered, "not-executed": component.notExecuted, "not-armed": component.notArmed,
     "unobservable": component.unobservable, "excluded": component.excluded,
   };
-  put(byId("rate"), component.coveredRate);
+  if (component.total) {
+    put(byId("rate"), component.coveredRate);
+    document.title = `${component.coveredRate}% ${page.app} ${page.version}`;
+  }
   if (component.total > 1) put(byId("sentence"), `${component.covered} of ${component.total} points have run`);
   else if (component.total) put(byId("sentence"), `${component.covered} of 1 point has run`);
-  document.title = `${component.coveredRate}% ${page.app} ${page.version}`;
   const all = Object.values(totals).reduce((sum, count) => sum + count, 0);
   let x = 0;
   for (const [state, count] of Object.entries(totals)) {

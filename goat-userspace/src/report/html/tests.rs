@@ -22,6 +22,11 @@ fn shown<'a>(plan: &'a ProbePlan, report: &'a Report, component: Option<&'a Comp
     Page { plan, report, component, status: None, live: Some(live) }
 }
 
+fn page_of(plan: &ProbePlan) -> String {
+    let report = report::new(plan, &Counts::none(plan.sites.len(), UNIX_EPOCH), DataType::Bool);
+    live(plan, &report, report.components.last())
+}
+
 fn live(plan: &ProbePlan, report: &Report, component: Option<&ComponentReport>) -> String {
     render(&shown(plan, report, component))
 }
@@ -143,6 +148,18 @@ fn a_frozen_page_asks_no_one_and_says_when_it_was_taken() {
     assert!(page.contains("data-events=\"\""));
     assert!(page.contains(&format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">", policy())));
     assert!(line(&page, 12).ends_with("not executed"));
+}
+
+#[test]
+fn of_nothing_there_is_no_share() {
+    let mut plan = sample::plan();
+    (plan.points, plan.sites) = (vec![], vec![]);
+    plan.components.iter_mut().for_each(|component| component.points.clear());
+    let page = page_of(&plan);
+    assert!(
+        page.contains("<title>– shop 1.1.0</title>")
+            && page.contains("<span id=\"sentence\">nothing to observe</span>")
+    );
 }
 
 #[test]
