@@ -21,6 +21,7 @@ mod resolve;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sites;
+mod succession;
 mod surroundings;
 mod text;
 
@@ -34,4 +35,5 @@ pub use probe_plan::{
     AppInfo, Blind, Component, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status, Summary,
 };
 pub use resolve::{Inputs, resolve};
+pub use succession::common_points;
 pub use text::text;
