@@ -75,6 +75,7 @@ impl http::Source for Demo {
             build_id: None,
             since: clock,
             up: self.scene != Scene::Down,
+            probed: true,
         };
         let status = Status {
             started: Some(clock),

@@ -25,6 +25,7 @@ struct Target<'a> {
     build_id: Option<&'a str>,
     since: String,
     up: bool,
+    probed: bool,
 }
 
 #[derive(Serialize)]
@@ -61,6 +62,7 @@ pub(super) fn view(status: &Status, taken: SystemTime) -> View<'_> {
                 build_id: target.build_id.as_deref(),
                 since: rfc3339(target.since),
                 up: target.up,
+                probed: target.probed,
             })
             .collect(),
         probes: Probes {

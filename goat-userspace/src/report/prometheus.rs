@@ -260,6 +260,7 @@ goat_track_excluded{app=\"shop\",version=\"1.1.0\",component=\"cmd/shopd\"} 1
             build_id: Some("a/b".into()),
             since: UNIX_EPOCH,
             up,
+            probed: up,
         };
         status.targets = vec![target(7, false), target(8, true)];
         status.overhead =

@@ -196,6 +196,7 @@ fn the_tracing_says_what_it_watches() {
         build_id: None,
         since: UNIX_EPOCH,
         up,
+        probed: up && pid != 5,
     };
     let page = |targets: &[(u32, bool)]| {
         let targets = targets.iter().map(|&(pid, up)| target(pid, up)).collect();
@@ -210,6 +211,7 @@ fn the_tracing_says_what_it_watches() {
     let both = page(&[(7, false), (8, true)]);
     assert!(both.contains("&lt;b&gt;shopd <b>7</b> has ended") && both.contains("<b>8</b> runs"));
     assert!(both.contains("id=\"down\" hidden"));
+    assert!(page(&[(5, true)]).contains("<b>5</b> runs, without probes"));
     assert!(!page(&[(7, false)]).contains("id=\"down\" hidden"));
     let many: Vec<_> = (0..9).map(|pid| (pid, true)).collect();
     assert!(page(&many).contains("<li>and 4 before</li>"));

@@ -17,11 +17,11 @@ function showTracing({ targets, probes, overhead }) {
   if (!byId("targets")) return;
   byId("targets").hidden = !targets.length;
   byId("targets").previousElementSibling.hidden = !targets.length;
-  const rows = targets.slice(-NAMED).reverse().map(({ pid, exe, up }) => {
+  const rows = targets.slice(-NAMED).reverse().map(({ pid, exe, up, probed }) => {
     const row = element("li", "", { up });
-    const mark = element("span", up ? "●" : "○");
+    const mark = element("span", up && probed ? "●" : "○");
     mark.setAttribute("aria-hidden", "true");
-    row.append(mark, ` ${exe.split("/").pop()} `, element("b", String(pid)), up ? " runs" : " has ended");
+    row.append(mark, ` ${exe.split("/").pop()} `, element("b", String(pid)), up ? (probed ? " runs" : " runs, without probes") : " has ended");
     return row;
   });
   if (targets.length > NAMED) rows.push(element("li", `and ${targets.length - NAMED} before`));

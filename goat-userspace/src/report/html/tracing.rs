@@ -48,7 +48,11 @@ fn hidden(is: bool) -> &'static str {
 }
 
 fn process(target: &TargetStatus, out: &mut String) {
-    let (mark, word) = if target.up { ("●", "runs") } else { ("○", "has ended") };
+    let (mark, word) = match (target.up, target.probed) {
+        (true, true) => ("●", "runs"),
+        (true, false) => ("○", "runs, without probes"),
+        (false, _) => ("○", "has ended"),
+    };
     let exe = target.exe.to_string_lossy();
     let name = exe.rsplit('/').next().unwrap_or_default();
     let _ = write!(
