@@ -10,6 +10,7 @@ use super::{
     arming::Arming,
     executable::Executable,
     linker::{self, Link, Linked, Linker, Scope},
+    neighbours::Whose,
     process::{Proc, Process},
     scan::Scan,
     slot_set::SlotSet,
@@ -64,6 +65,12 @@ struct Binding {
     links: Vec<Link>,
 }
 
+impl Binding {
+    fn whose(&self) -> Whose {
+        self.process.as_ref().map_or(Whose::Everyone, |process| Whose::Process(process.start()))
+    }
+}
+
 impl Bindings {
     /// No binding yet.
     pub(super) fn new(linker: Linker, arming: Arc<Arming>, sites: Box<[Site]>, settings: Settings) -> Self {
@@ -98,7 +105,7 @@ impl Bindings {
             |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed && !self.refused.contains(*slot);
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
         // Before the links: whoever takes the breakpoints of others out has to know of them by then.
-        self.arming.announce(&binding.executable);
+        self.arming.announce(&binding.executable, binding.whose());
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&mut binding).and_then(|_| match self.settings.in_waves {
             true => Ok(()),
@@ -246,11 +253,9 @@ impl Bindings {
     /// The texts first: what is written there must not outlive the uprobes.
     fn release(&self, binding: Binding) {
         self.arming.forget(&binding.linked);
+        let whose = binding.whose();
         linker::close(binding.links);
-        let is_probed = self.lock().iter().any(|other| Arc::ptr_eq(&other.executable, &binding.executable));
-        if !is_probed {
-            self.arming.withdraw(&binding.executable);
-        }
+        self.arming.withdraw(&binding.executable, whose);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {
