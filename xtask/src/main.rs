@@ -1,6 +1,7 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
 mod bench_attach;
+mod bench_http;
 mod bench_overhead;
 mod build_ebpf;
 mod ci;
@@ -64,6 +65,12 @@ enum Bench {
     Attach,
     /// Compare a server and a job under goat with unprobed ones and with counters in the program (needs root, wrk)
     Overhead(Box<bench_overhead::Args>),
+    /// Time goat's answers, a browser's first paint, and what a service notices of many who ask (needs root)
+    Http {
+        /// Put the tables into docs/performance.md
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -75,6 +82,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
+        Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };

@@ -2,6 +2,7 @@
 
 mod host;
 mod report;
+mod serve;
 mod state;
 mod target;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{budget::Budget, config::FromWord, listen};
 pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
 pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
+pub(super) use serve::ServeArgs;
 pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
 
@@ -213,6 +215,9 @@ pub(super) struct ObserveArgs {
     /// again, and of what it has CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to look at targets.
     #[arg(long, env = "GOAT_KEEP_PRIVILEGES")]
     pub(super) keep_privileges: bool,
+
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
 }
 
 /// Attach to running processes, of a file, a container or by number, and serve what ran

@@ -23,6 +23,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
         Some(address) => address,
         None => listen::by_default(|name| std::env::var(name).ok())?,
     };
+    let serving = args.observe.serving(address)?;
     let runtime = live::runtime()?;
     let listener = live::bind(&runtime, address)?;
     let supervisor = Supervisor::start(args, loaded, config)?;
@@ -33,7 +34,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
         let _on_the_runtime = runtime.enter();
         Signals::new()?
     };
-    let server = Server::start(&runtime, &live, listener, args.observe.component.clone())?;
+    let server = Server::start(&runtime, &live, listener, serving)?;
     let (ended, targets_end) = oneshot::channel();
     let running = supervisor.run(ended)?;
     runtime.block_on(until_ended(&live, &running, signals, targets_end));

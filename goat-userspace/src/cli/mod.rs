@@ -29,6 +29,7 @@ mod report_file;
 mod revision;
 mod run;
 mod say;
+mod serving;
 mod settings;
 mod state_dir;
 mod status;

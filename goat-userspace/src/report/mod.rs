@@ -34,6 +34,6 @@ pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
 pub use estimate::Estimate;
 pub use format::{Format, FormatError};
 pub use points::Points;
-pub use selection::{Order, UnknownComponent};
+pub use selection::{Listed, Order, UnknownComponent, UnknownState};
 pub use time::{instant, rfc3339};
 pub use verdict::{Decision, Gate, Limit, Percent, Verdict};
