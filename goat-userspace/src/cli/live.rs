@@ -98,14 +98,8 @@ impl http::Source for Live {
         let backend = session.as_ref().map(|session| session.backend().to_string());
         let overhead = session.as_ref().and_then(|session| session.overhead());
         drop(session);
-        let status = Status {
-            started: Some(self.started),
-            backend,
-            targets,
-            probes: ProbeStates::of(&counts),
-            overhead,
-            ..Status::default()
-        };
+        let status =
+            Status { started: Some(self.started), backend, targets, probes: ProbeStates::of(&counts), overhead };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }
     }
 
