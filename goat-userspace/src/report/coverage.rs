@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
-use super::{Estimate, estimate::about};
+use super::{
+    Estimate,
+    estimate::{THROTTLED, about},
+};
 use crate::{
     DataType,
     counts::{Armed, Counts, SlotCount},
@@ -254,9 +257,6 @@ fn not_of_the_binary(plan: &ProbePlan, id: u32) -> Option<String> {
     let others: Vec<_> = components_of(plan, id).collect();
     Some(if others.is_empty() { format!("{word}: none imports it") } else { format!("{word}: {}", others.join(", ")) })
 }
-
-/// The reason's word for a point whose sites were out of the text at times.
-const THROTTLED: &str = "throttled";
 
 fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: DataType) {
     let sites = || {

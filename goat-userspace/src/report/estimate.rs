@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::counts::SlotCount;
 
+/// The reason's word for a point whose sites were out of the text at times.
+pub(super) const THROTTLED: &str = "throttled";
+
 /// How often a point ran, and how long it was watched for that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Estimate {

@@ -15,6 +15,7 @@ pub mod junit;
 pub mod lcov;
 mod line_hits;
 pub mod markdown;
+pub mod merge;
 mod points;
 pub mod prometheus;
 #[cfg(test)]

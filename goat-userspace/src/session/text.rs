@@ -70,6 +70,12 @@ impl Text {
         self.memory.write_all_at(bytes, self.address(offset, bytes.len())?)
     }
 
+    /// Where in the file the byte at `address` comes from; `None` if it is no code of the binary.
+    pub(super) fn offset(&self, address: u64) -> Option<u64> {
+        let mapping = self.mappings.iter().find(|m| (m.start..m.end).contains(&address))?;
+        Some(mapping.offset + (address - mapping.start))
+    }
+
     fn address(&self, offset: u64, len: usize) -> io::Result<u64> {
         let holds = |m: &&Mapping| m.offset <= offset && offset - m.offset + len as u64 <= m.end - m.start;
         let mapping = self.mappings.iter().find(holds).ok_or(io::ErrorKind::AddrNotAvailable)?;
