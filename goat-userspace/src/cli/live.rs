@@ -111,7 +111,6 @@ impl http::Source for Live {
             probes: ProbeStates::of(&counts),
             kept: observation.kept(),
             overhead,
-            ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }
     }
