@@ -2,6 +2,7 @@
 
 mod host;
 mod report;
+mod state;
 mod target;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
@@ -10,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::FromWord, listen};
 pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
-pub(super) use report::{ReportArgs, VerifyArgs};
+pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
+pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
 
 use crate::{
@@ -46,8 +48,10 @@ pub(super) enum Command {
     Attach(AttachArgs),
     Run(RunArgs),
     Track(TrackArgs),
+    Status(StatusArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
+    Merge(MergeArgs),
     Inspect(InspectArgs),
     Clean(CleanArgs),
     Doctor(DoctorArgs),
@@ -221,6 +225,9 @@ pub(super) struct AttachArgs {
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
 
+    #[command(flatten)]
+    pub(super) state: StateArgs,
+
     /// End when the process ends, or the last of several
     #[arg(long, conflicts_with = "exe")]
     pub(super) exit_with_target: bool,
@@ -240,6 +247,10 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
+
+    /// Keep counts in this directory, and go on from what earlier runs have left there [default: none are kept]
+    #[arg(long, value_name = "DIR", help_heading = "Observation")]
+    pub(super) state: Option<PathBuf>,
 
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -281,20 +292,6 @@ pub(super) struct InspectArgs {
     /// Where lines are read from
     #[arg(long, value_name = "TABLE", default_value = "auto")]
     pub(super) lines: Lines,
-}
-
-/// Remove the plan files of a repository, and name blocks that the original tool left in sources
-///
-/// Removes each *.goatplan that goat can read from the directory of goat.yaml (or of --repo). Never touches a source.
-#[derive(Args, Debug)]
-pub(super) struct CleanArgs {
-    /// A directory of the repository
-    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
-    pub(super) repo: PathBuf,
-
-    /// Only say what would be removed
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
 }
 
 /// Print the version
@@ -372,7 +369,15 @@ mod tests {
             "goat verify --min-coverage 80 --timeout 10m --min-points 1 --max-unobservable 5% --allow-empty",
             "goat verify --report out.json --max-unobservable 3 --component 1 --format json",
             "goat inspect ./server --function main.main",
-            "goat clean -n",
+            "goat report --state /var/lib/goat --format html",
+            "goat verify --state a.goatstate",
+            "goat merge a.json b.goatstate pods/ -o all.json --format json --plan p",
+            "goat status --url 127.0.0.1:8080 --format json",
+            "goat attach --pid 4242 --plan p --state dir",
+            "goat attach --pid 4242 --plan p --no-state",
+            "goat run --plan p --state dir -- ./tool",
+            "goat clean -n --state dir",
+            "goat clean --no-state",
             "goat version --format json",
         ] {
             if let Err(e) = Cli::try_parse_from(line.split(' ')) {
@@ -395,6 +400,8 @@ mod tests {
             ("goat plan --binary b --granularity lines", "use line, patch, scope or func"),
             ("goat report --url x --report y", "cannot be used with"),
             ("goat report x --report y", "cannot be used with"),
+            ("goat report --state x --report y", "cannot be used with"),
+            ("goat merge", "required"),
             ("goat report --format pdf", "possible values: text, json"),
             ("goat report --url https://x", "http alone"),
             ("goat verify --min-coverage 101", "from 0 to 100"),

@@ -106,6 +106,7 @@ impl http::Source for Live {
             backend,
             targets,
             probes: ProbeStates::of(&counts),
+            kept: observation.kept(),
             ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }
@@ -196,6 +197,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            estimate: None,
         }
     }
 

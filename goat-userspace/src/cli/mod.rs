@@ -10,10 +10,12 @@ mod doctor;
 mod duration;
 mod init;
 mod inspect;
+mod kept;
 mod left_out;
 mod listen;
 mod live;
 mod man;
+mod merge;
 mod observation;
 mod pipeline;
 mod place;
@@ -27,6 +29,8 @@ mod revision;
 mod run;
 mod say;
 mod settings;
+mod state_dir;
+mod status;
 mod supervisor;
 mod track;
 mod verify;
@@ -73,6 +77,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Attach(args) => attach::run(args, &loaded, cli.config.as_deref()),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
+        Command::Status(args) => status::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
@@ -99,6 +105,8 @@ fn repository(command: &Command) -> Option<&Path> {
         | Command::Doctor(_)
         | Command::Completions(_)
         | Command::Man(_)
+        | Command::Merge(_)
+        | Command::Status(_)
         | Command::Version(_) => None,
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
-    privileges::reduce(&live, &args.observe, &[child.id()], true);
+    privileges::reduce(&live, &args.observe, args.state.as_deref(), &[child.id()], true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
     if let Some(server) = server {
@@ -78,7 +78,7 @@ fn observe(args: &RunArgs, loaded: &Loaded, plan: &Arc<ProbePlan>, pid: u32) -> 
     let backend = settings::backend(args.observe.backend);
     let options = session::Options { backend, ..session::Options::default() };
     let data_type = settings::data_type(args.observe.data_type, &loaded.config);
-    let observation = Observation::open(plan, data_type, &options, Vec::new())?;
+    let observation = Observation::open(plan, data_type, &options, Vec::new(), args.state.as_deref())?;
     observation.bind(&Target::Pid(pid))?;
     observation.say_armed(&format!("process {pid}"), started);
     Ok(Arc::new(observation))

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
-use super::{process::Process, slot_set::SlotSet, text::Text};
+use super::{executable::Executable, process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -33,7 +33,18 @@ pub(super) struct Arming {
     states: Box<[AtomicU8]>,
     /// Locked while texts are read or written, so that a disarmed site is not taken for one that never was armed.
     texts: Mutex<Vec<Text>>,
+    /// The files that are probed.
+    probed: Mutex<Vec<Arc<Executable>>>,
+    /// Whether another session probed any of them when it was last asked.
+    was_shared: AtomicBool,
     paused: AtomicBool,
+}
+
+impl Drop for Arming {
+    fn drop(&mut self) {
+        let probed = self.probed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        probed.drain(..).for_each(|executable| executable.withdraw());
+    }
 }
 
 struct SiteText {
@@ -57,7 +68,16 @@ impl Arming {
         order.sort_by_key(|slot| sites[*slot as usize].offset);
         let breakpoint = if plan.identity.arch == "arm64" { BRK } else { INT3 };
         let states = sites.iter().map(|_| AtomicU8::new(encode(Armed::Pending))).collect();
-        Self { sites, order, breakpoint, states, texts: Mutex::default(), paused: AtomicBool::new(false) }
+        Self {
+            sites,
+            order,
+            breakpoint,
+            states,
+            texts: Mutex::default(),
+            probed: Mutex::default(),
+            was_shared: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+        }
     }
 
     /// What is known of `slot`.
@@ -97,6 +117,29 @@ impl Arming {
         self.lock().extract_if(.., |t| Arc::ptr_eq(t.linked(), linked)).collect()
     }
 
+    /// Says to other sessions that `executable` is probed.
+    pub(super) fn announce(&self, executable: &Arc<Executable>) {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !probed.iter().any(|known| Arc::ptr_eq(known, executable)) {
+            executable.announce();
+            probed.push(Arc::clone(executable));
+        }
+    }
+
+    /// Says that it is no longer.
+    pub(super) fn withdraw(&self, executable: &Arc<Executable>) {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = probed.iter().position(|known| Arc::ptr_eq(known, executable)) {
+            probed.swap_remove(at).withdraw();
+        }
+    }
+
+    /// Whether another session counts by the breakpoints in these texts: then none is taken out.
+    fn is_shared(&self) -> bool {
+        let probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        probed.iter().any(|executable| executable.is_shared())
+    }
+
     /// Keeps `text` to disarm sites in, and reads its linked sites back.
     pub(super) fn add(&self, text: Text) {
         let mut texts = self.lock();
@@ -116,11 +159,12 @@ impl Arming {
     /// nothing.
     fn read_back_in(&self, text: &Text, slots: &[Slot], linked: &SlotSet) {
         let slots: Vec<Slot> = slots.iter().copied().filter(|slot| linked.contains(*slot)).collect();
+        let is_shared = self.is_shared();
         self.for_each_in(text, &slots, |slot, bytes| {
             let site = &self.sites[slot];
             let armed = bytes.starts_with(self.breakpoint) || (site.class == ProbeClass::Nop5 && bytes[0] == CALL);
             match (self.state(slot), armed) {
-                (Armed::Disarmed, true) => {
+                (Armed::Disarmed, true) if !is_shared => {
                     // Failing leaves a probe that costs time and counts right.
                     let _ = self.write_original(text, slot);
                 }
@@ -137,10 +181,19 @@ impl Arming {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
+    /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more: none while
+    /// another session counts by them.
     pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
         let texts = self.lock();
-        if self.paused.load(Ordering::Relaxed) {
+        let is_shared = self.is_shared();
+        if self.was_shared.swap(is_shared, Ordering::Relaxed) && !is_shared {
+            // The other session's attaching has put back what was out, and for this one's sake the kernel has left it there.
+            let disarmed = (0..self.sites.len()).filter(|slot| self.state(*slot) == Armed::Disarmed);
+            disarmed.flat_map(|slot| texts.iter().map(move |text| (text, slot))).try_for_each(|(text, slot)| {
+                if text.linked().contains(slot as Slot) { self.write_original(text, slot) } else { Ok(()) }
+            })?;
+        }
+        if is_shared || self.paused.load(Ordering::Relaxed) {
             return Ok(0);
         }
         let mut disarmed = 0;
@@ -154,7 +207,32 @@ impl Arming {
             self.set(slot, Armed::Disarmed);
             disarmed += 1;
         }
+        if disarmed > 0 && self.is_shared() {
+            // It came while this wrote, and said so before it attached: what it needs is put back.
+            self.was_shared.store(true, Ordering::Relaxed);
+            for slot in slots.iter().map(|s| *s as usize).filter(|slot| self.state(*slot) == Armed::Disarmed) {
+                texts.iter().try_for_each(|text| self.write_breakpoint(text, slot))?;
+            }
+        }
         Ok(disarmed)
+    }
+
+    /// Writes the breakpoint over original bytes, and over nothing else. Only where there is a uprobe to handle it: a breakpoint
+    /// that is no one's kills the process.
+    fn write_breakpoint(&self, text: &Text, slot: usize) -> std::io::Result<()> {
+        let site = &self.sites[slot];
+        let len = self.breakpoint.len();
+        let mut found = [0; 4];
+        let Some(original) = site.instruction.get(..len) else { return Ok(()) };
+        let is_linked = text.linked().contains(slot as Slot);
+        if !is_linked || text.read(site.offset, &mut found[..len]).is_err() || found[..len] != *original {
+            return Ok(());
+        }
+        match text.write(site.offset, self.breakpoint) {
+            // It exited in between.
+            Err(_) if text.read(site.offset, &mut found[..len]).is_err() => Ok(()),
+            written => written,
+        }
     }
 
     /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target. A site

@@ -9,8 +9,12 @@ mod error;
 mod executable;
 mod features;
 mod finder;
+#[allow(dead_code, unused_imports)]
+mod governor;
+mod lease;
 mod linker;
 mod loader;
+mod neighbours;
 mod perf_event;
 pub mod privileges;
 mod process;
@@ -42,7 +46,7 @@ pub use target::Target;
 
 use self::{
     arming::Arming,
-    binding::{Bindings, Settings},
+    binding::{Bindings, Settings, Taken},
     counters::Counters,
     disarm::Disarmer,
     linker::{Link, Linker},
@@ -266,12 +270,13 @@ impl Session {
         let slot = |slot| {
             let hits = self.counters.hits(slot);
             // The program adds to the counter and then stores the time: between the two, it is now.
-            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).unwrap_or(taken));
+            // And clocks jump: no first hit is later than the reading.
+            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).map_or(taken, |at| at.min(taken)));
             let armed = match self.arming.state(slot) {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed }
+            SlotCount { hits, first_hit, armed, sampled: None }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
@@ -296,7 +301,8 @@ impl Session {
         self.bindings.any_alive()
     }
 
-    /// Ends bindings to processes that have exited or run another program. Reads the sites back from the text of processes
+    /// Ends bindings to processes that have exited or run another program, and to files that someone is about to write to, who
+    /// waits for that. Reads the sites back from the text of processes
     /// that have come to run a bound file since, and disarms in them what is disarmed elsewhere. To be called every now and
     /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
@@ -322,27 +328,43 @@ impl Session {
     /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
         self.disarmer = None;
-        let (links, mut texts) = self.bindings.take();
+        let Taken { links, mut texts, leases } = self.bindings.take();
         linker::close(links);
+        drop(leases);
         texts.retain(|text| text.process().is_current());
-        match self.arming.differing(&texts) {
+        let left = self.arming.differing(&texts);
+        // Another goat's probes stay. If it went in the meantime, they are gone, too.
+        let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
+        match left {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// Whether another session probes a file of this one.
+    fn is_shared(&self) -> bool {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.iter().any(|executable| executable.is_shared())
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         self.disarmer = None;
-        let (links, _texts) = self.bindings.take();
+        let Taken { links, leases, .. } = self.bindings.take();
         match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.
             Some(Link::PerfEvent { .. }) => {
                 let closer = thread::Builder::new().name("goat-detach".into());
-                let _ = closer.spawn(move || drop(links));
+                let _ = closer.spawn(move || {
+                    drop(links);
+                    drop(leases);
+                });
             }
-            _ => linker::close(links),
+            _ => {
+                linker::close(links);
+                drop(leases);
+            }
         }
     }
 }
