@@ -51,7 +51,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = listener.map(|(listener, serving)| Server::start(&runtime, &live, listener, serving));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
-    privileges::reduce(&live, &args.observe, &[child.id()], true);
+    privileges::reduce(&live, &args.observe, args.state.as_deref(), &[child.id()], true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
     if let Some(server) = server {

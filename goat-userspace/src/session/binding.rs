@@ -263,7 +263,8 @@ impl Bindings {
         let (out, back): (HashSet<Slot>, HashSet<Slot>) =
             (out.iter().copied().collect(), back.iter().copied().collect());
         let (mut old, mut twice) = (Vec::new(), Vec::new());
-        for binding in &mut *self.lock() {
+        // Those of processes that are armed one by one have links of their own.
+        for binding in self.lock().iter_mut().filter(|binding| !binding.is_one_by_one()) {
             // What is not linked yet is not to be.
             binding.waiting.retain(|slot| !out.contains(slot));
             for link in std::mem::take(&mut binding.links) {
