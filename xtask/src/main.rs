@@ -4,6 +4,7 @@ mod bench_attach;
 mod build_ebpf;
 mod ci;
 mod demo;
+mod fuzz;
 mod repository;
 mod tidy;
 mod truth;
@@ -40,6 +41,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Read broken files for a while, one target after the other; what crashes is kept in target/fuzz/found
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only these; without any, all of them
+        targets: Vec<String>,
+    },
     /// Measure what goat costs
     Bench {
         #[command(subcommand)]
@@ -70,6 +79,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
+        Chore::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),

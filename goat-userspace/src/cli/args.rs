@@ -42,6 +42,7 @@ pub(super) enum Command {
     Attach(AttachArgs),
     Run(RunArgs),
     Track(TrackArgs),
+    Patch(PatchArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
     Inspect(InspectArgs),
@@ -252,6 +253,22 @@ pub(super) struct TrackArgs {
     pub(super) format: Format,
 }
 
+/// List the // +goat: comments of a work tree
+///
+/// `// +goat:insert` adds a point at the next statement, changed or not; from `// +goat:delete` to `// +goat:end` nothing is
+/// observed. Both are obeyed in the files of the change when a plan is made. Blocks that the original tool inserted
+/// (`+goat:generate`, `+goat:main`, `+goat:user`) are listed too. Changes no file.
+#[derive(Args, Debug)]
+pub(super) struct PatchArgs {
+    /// A directory of the work tree
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// How they are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
 /// Show what goat reads out of a binary
 #[derive(Args, Debug)]
 pub(super) struct InspectArgs {
@@ -342,6 +359,7 @@ mod tests {
             "goat attach --exe /usr/bin/server --plan p --report out.json --backend uprobe-multi",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
+            "goat patch --repo . --format json",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",

@@ -6,11 +6,13 @@ mod clean;
 mod client;
 mod config;
 mod duration;
+mod go_files;
 mod init;
 mod inspect;
 mod left_out;
 mod listen;
 mod live;
+mod patch;
 mod pipeline;
 mod plan;
 mod plan_source;
@@ -65,11 +67,21 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Attach(args) => attach::run(args, &loaded),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
+        Command::Patch(args) => patch::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Clean(args) => clean::run(args, &loaded),
         Command::Version(args) => version::run(args),
+    }
+}
+
+/// Reads `text` as a goat.yaml, and what is wrong with it.
+#[cfg(fuzzing)]
+pub fn check_config(text: &str) {
+    match config::parse(Path::new(config::FILE_NAME), text) {
+        Ok(loaded) => drop(settings::Settings::merge(&args::ChangeArgs::default(), &loaded.config)),
+        Err(error) => drop(error.to_string()),
     }
 }
 
@@ -81,7 +93,12 @@ fn repository(command: &Command) -> Option<&Path> {
         Command::Attach(args) => Some(&args.source.change.repo),
         Command::Run(args) => Some(&args.source.change.repo),
         Command::Clean(args) => Some(&args.repo),
-        Command::Init(_) | Command::Inspect(_) | Command::Report(_) | Command::Verify(_) | Command::Version(_) => None,
+        Command::Init(_)
+        | Command::Inspect(_)
+        | Command::Patch(_)
+        | Command::Report(_)
+        | Command::Verify(_)
+        | Command::Version(_) => None,
     }
 }
 
