@@ -6,6 +6,7 @@ mod bench_overhead;
 mod build_ebpf;
 mod ci;
 mod demo;
+mod fuzz;
 mod repository;
 mod tidy;
 mod truth;
@@ -41,6 +42,14 @@ enum Chore {
         /// Only check that the committed object is what the sources give
         #[arg(long)]
         check: bool,
+    },
+    /// Read broken files for a while, one target after the other; what crashes is kept in target/fuzz/found
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only these; without any, all of them
+        targets: Vec<String>,
     },
     /// Measure what goat costs
     Bench {
@@ -80,6 +89,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
+        Chore::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
         Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),

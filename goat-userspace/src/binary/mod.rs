@@ -104,6 +104,13 @@ impl Binary {
         Self::new(image, debug, identity, options.lines)
     }
 
+    /// Takes the file's bytes, and no debug information but its own; `path` is for messages.
+    pub fn parse(path: &Path, bytes: Vec<u8>, lines: LineSource) -> Result<Self, Error> {
+        let image = object::Image::parse(path, bytes)?;
+        let identity = identity::read(&image)?;
+        Self::new(image, None, identity, lines)
+    }
+
     fn new(
         image: object::Image,
         debug: Option<object::Image>,

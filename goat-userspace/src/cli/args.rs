@@ -51,6 +51,7 @@ pub(super) enum Command {
     Run(RunArgs),
     Track(TrackArgs),
     Status(StatusArgs),
+    Patch(PatchArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
     Merge(MergeArgs),
@@ -294,6 +295,22 @@ pub(super) struct TrackArgs {
     pub(super) format: Format,
 }
 
+/// List the // +goat: comments of a work tree
+///
+/// `// +goat:insert` adds a point at the next statement, changed or not; from `// +goat:delete` to `// +goat:end` nothing is
+/// observed. Both are obeyed in the files of the change when a plan is made. Blocks that the original tool inserted
+/// (`+goat:generate`, `+goat:main`, `+goat:user`) are listed too. Changes no file.
+#[derive(Args, Debug)]
+pub(super) struct PatchArgs {
+    /// A directory of the work tree
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// How they are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
 /// Show what goat reads out of a binary
 #[derive(Args, Debug)]
 pub(super) struct InspectArgs {
@@ -378,6 +395,7 @@ mod tests {
             "goat doctor --pid 4242 --format json",
             "goat completions bash",
             "goat man /usr/local/share/man/man1",
+            "goat patch --repo . --format json",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",

@@ -5,10 +5,12 @@ mod condition;
 mod directives;
 mod go;
 mod line_classes;
+mod markers;
 
 pub use build_constraint::BuildContext;
 pub use condition::{Condition, Order};
 pub use go::parse;
+pub use markers::{Marker, MarkerKind, Markers};
 
 use crate::{
     lines::{LineRange, LineSet},
@@ -52,6 +54,8 @@ pub struct SourceFile {
     pub cgo: bool,
     /// Whether a `//line` directive renames what the binary says of the lines behind it.
     pub line_directives: bool,
+    /// `// +goat:` comments.
+    pub markers: Markers,
 }
 
 /// A place in a file.
