@@ -14,6 +14,7 @@ mod finder;
 mod header;
 mod json;
 mod observability;
+mod operands;
 mod placement;
 mod probe_plan;
 mod resolve;

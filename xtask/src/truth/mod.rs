@@ -9,6 +9,7 @@ mod drive;
 mod goat;
 mod judge;
 mod oracle;
+mod pgo;
 mod place;
 mod profile;
 mod report;
@@ -31,7 +32,8 @@ use oracle::Oracle;
 use place::Sources;
 use profile::Homes;
 use report::{Disagreement, ProgramReport, SubjectReport};
-use subject::{Program, Subject, Tree, Variant};
+use subject::{PROFILE, Program, Subject, Tree, Variant};
+use variants::Named;
 
 pub(crate) use statements::run_tool;
 
@@ -60,9 +62,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
 
-    /// Judge the corpus once more for each of several Go releases, flags and targets
+    /// Judge those of the subjects that are corpus or gofmt once more for each of several Go releases, flags and targets
     #[arg(long)]
     variants: bool,
+
+    /// Judge these variants only, and nothing else: a part of their names
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "variants")]
+    variant: Vec<String>,
 
     /// Write the figures to docs/accuracy.md
     #[arg(long)]
@@ -118,7 +124,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let variant = Variant { flags: args.build_flag.clone(), env: args.environment()? };
     let mut reports = Vec::new();
-    for name in names {
+    for name in names.iter().filter(|_| args.variant.is_empty()) {
         let report = judge_named(args, &goat, &variant, name)?;
         args.show(&report);
         reports.push(report);
@@ -126,12 +132,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut variants = Vec::new();
     let lines_only = Args { baseline: false, counts: false, ..args.clone() };
-    for named in variants::ALL.iter().filter(|_| args.variants) {
-        let mut report = judge_named(&lines_only, &goat, &named.variant(), "corpus")?;
-        report.name = named.name.to_owned();
-        args.show(&report);
-        variants.push(report);
-        args.write(&reports, &variants)?;
+    let wanted = |named: &&Named| {
+        args.variants && (args.variant.is_empty() || args.variant.iter().any(|part| named.name.contains(part)))
+    };
+    for name in variants::SUBJECTS.iter().filter(|name| names.contains(name)) {
+        for named in variants::ALL.iter().filter(wanted) {
+            let mut report = judge_named(&lines_only, &goat, &named.variant(), name).unwrap_or_else(|error| {
+                eprintln!("error: {name}, {}: {error:#}", named.name);
+                SubjectReport { failed: vec![named.name.to_owned()], ..SubjectReport::default() }
+            });
+            report.name = format!("{name}, {}", named.name);
+            args.show(&report);
+            variants.push(report);
+            args.write(&reports, &variants)?;
+        }
     }
     if args.format == Format::Json {
         println!("{}", report::json(&reports)?);
@@ -153,14 +167,21 @@ fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Resul
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
-    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir)? };
+    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir, variant)? };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
 }
 
 fn judge_subject(args: &Args, goat: &Path, variant: &Variant, subject: Subject, dir: &Path) -> Result<SubjectReport> {
-    let Subject { name, about, tree, programs } = subject;
+    let Subject { name, about, tree, programs, profiled } = subject;
     let programs = oracle::in_the_build(programs, variant)?;
+    let guided;
+    let variant = if variant.flags.iter().any(|flag| flag == PROFILE) {
+        guided = pgo::guided(variant, &programs, profiled.as_ref(), dir)?;
+        &guided
+    } else {
+        variant
+    };
     let (released, instrumented) = (dir.join("released"), dir.join("instrumented"));
     let mut report = SubjectReport { name, about, programs: Vec::new(), failed: Vec::new() };
     // One program that fails is no reason to know nothing of the others.

@@ -34,11 +34,16 @@ impl<'a> FirstLines<'a> {
         let is_first = self.0.get(&(&*point.file, &*point.function)) == Some(&point.line);
         if !is_first
             || !point.function.contains(".func")
-            || before.contains("func(") && before.trim_end().ends_with('{')
+            || !before.starts_with("func ") && before.contains("func(") && before.trim_end().ends_with('{')
         {
             return None;
         }
-        let closure = text.find("func(")?;
+        // Several may begin on the line, numbered in the order of the text.
+        let this = numbers(&point.function);
+        let here = |((file, function), line): &(&(&str, &str), &u32)| {
+            *file == point.file && **line == point.line && function.contains(".func") && numbers(function) < this
+        };
+        let (closure, _) = text.match_indices("func(").nth(self.0.iter().filter(here).count())?;
         text[closure..].trim_end().find('}').map(|_| closure)
     }
 
@@ -49,6 +54,12 @@ impl<'a> FirstLines<'a> {
         place(text, point, self.closure(text, sources.line(&point.file, point.line - 1), point), 0)
             == Place::At(Position { line: point.line, column: indent + 1 })
     }
+}
+
+/// The numbers in a closure's name: 2 and 1 of `F.func2.1`.
+fn numbers(function: &str) -> Vec<u32> {
+    let name = function.rsplit_once(".func").map_or("", |(_, name)| name);
+    name.split('.').filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Where a point begins.

@@ -15,6 +15,7 @@ use super::{
 const EXAMPLES: usize = 12;
 
 /// A subject, judged.
+#[derive(Default)]
 pub(super) struct SubjectReport {
     pub(super) name: String,
     pub(super) about: String,

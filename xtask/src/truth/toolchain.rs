@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     env, fs,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::{Mutex, PoisonError},
 };
@@ -23,11 +23,6 @@ pub(super) fn go() -> Command {
 /// The toolchain's release: `go1.26.8`.
 pub(super) fn version() -> Result<String> {
     Ok(output(go().args(["env", "GOVERSION"]))?.trim().to_owned())
-}
-
-/// GOROOT.
-pub(super) fn root() -> Result<PathBuf> {
-    Ok(PathBuf::from(output(go().args(["env", "GOROOT"]))?.trim()))
 }
 
 /// Runs `command` to its end and gives its standard output.

@@ -17,7 +17,10 @@ use super::{
     directives,
     line_classes::{self, Opaque},
 };
-use crate::{lines::LineSet, paths::RepoPath};
+use crate::{
+    lines::{LineRange, LineSet},
+    paths::RepoPath,
+};
 
 /// tree-sitter's offsets are 32 bits wide, and a tree takes some ten times its text. No Go file that a person could change comes
 /// near it: the largest generated ones known have about 20 MB.
@@ -98,6 +101,7 @@ impl<'t> Walk<'t> {
             statements: Vec::new(),
             code: LineSet::new(),
             punctuation: LineSet::new(),
+            operands: LineSet::new(),
             syntax_errors: Vec::new(),
             build_constraint: None,
             cgo: false,
@@ -161,6 +165,19 @@ impl<'t> Walk<'t> {
             Kind::RawString => {
                 self.opaque.push(Opaque::RawString(node.byte_range()));
                 None
+            }
+            Kind::Binary => {
+                let operator = node.child_by_field_name("operator").map(|operator| operator.kind());
+                let sides = (node.child_by_field_name("left"), node.child_by_field_name("right"));
+                if let (Some("&&" | "||"), (Some(left), Some(right))) = (operator, sides) {
+                    let (left, right) = (self.span(left).lines(), self.span(right).lines());
+                    // A line begins within it unless the other side ends on it.
+                    let first = if right.first > left.last { right.first } else { right.first + 1 };
+                    if first <= right.last {
+                        self.file.operands.insert(LineRange::new(first, right.last));
+                    }
+                }
+                Some(Frame::plain(Role::Plain))
             }
             Kind::PackageClause => {
                 if self.file.package.is_empty()
@@ -255,7 +272,8 @@ impl<'t> Walk<'t> {
         if !self.lists(role) && !self.is_behind_header(role, span) || node.is_missing() {
             return Some(Frame::plain(Role::Plain));
         }
-        let is_statement = |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Comment | Kind::RawString);
+        let is_statement =
+            |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Binary | Kind::Comment | Kind::RawString);
         if node.children(&mut node.walk()).any(is_statement) {
             return Some(Frame::plain(Role::List));
         }
