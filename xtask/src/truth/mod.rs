@@ -17,10 +17,15 @@ mod service;
 mod statements;
 mod subject;
 mod subjects;
+mod survive;
+mod tables;
 mod toolchain;
 mod variants;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -70,6 +75,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "variants")]
     variant: Vec<String>,
 
+    /// Instead of judging anything: compare every instruction's line in DWARF and in pclntab of gofmt, vet and the compiler, or
+    /// of those that are named
+    #[arg(long, conflicts_with_all = ["variants", "survive"])]
+    tables: bool,
+
+    /// Instead of judging anything: run gofmt, vet and the compiler, or those that are named, with every probe in place from
+    /// beginning to end and the collector always at work, and compare what they do with what they do without
+    #[arg(long, conflicts_with = "variants")]
+    survive: bool,
+
+    /// How often they have to, for --survive
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "survive")]
+    runs: usize,
+
     /// Write the figures to docs/accuracy.md
     #[arg(long)]
     write: bool,
@@ -102,6 +121,15 @@ impl Args {
         }
     }
 
+    /// The named commands of the Go distribution, or all of them.
+    fn distribution(&self) -> Result<Vec<&'static str>> {
+        const COMMANDS: [&str; 3] = ["gofmt", "vet", "compile"];
+        let unknown = self.subjects.iter().find(|name| !COMMANDS.contains(&&***name));
+        ensure!(unknown.is_none(), "only gofmt, vet and compile can be asked for");
+        let wanted = |name: &&str| self.subjects.is_empty() || self.subjects.iter().any(|s| s == name);
+        Ok(COMMANDS.into_iter().filter(wanted).collect())
+    }
+
     fn environment(&self) -> Result<Vec<(String, String)>> {
         let pair = |pair: &String| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
         self.env.iter().map(|env| pair(env).with_context(|| format!("{env:?} is not NAME=VALUE"))).collect()
@@ -116,7 +144,13 @@ enum Format {
 
 /// Judges, prints, and fails if a line that did not run was called covered.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.tables {
+        return tables::run(&args.distribution()?, args.format);
+    }
     let goat = goat::binary()?;
+    if args.survive {
+        return survive::run(&goat, &args.distribution()?, args.runs, args.format);
+    }
     let names: Vec<&str> = match &args.subjects[..] {
         [] if args.own.is_given() => vec!["own"],
         [] => subjects::NAMES.to_vec(),
@@ -158,15 +192,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
+/// An empty directory, and what keeps others from it: the tests and a person may ask at the same time.
+fn directory(name: &str) -> Result<(PathBuf, fs::File)> {
     let dir = repository::root().join("target/tmp/truth").join(name);
-    // The test and a person may ask at the same time.
     fs::create_dir_all(dir.parent().context("the directory has a parent")?)?;
     let lock = fs::File::create(dir.with_extension("lock"))?;
     lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
+    Ok((dir, lock))
+}
+
+fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
+    let (dir, _lock) = directory(name)?;
     let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir, variant)? };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))

@@ -48,6 +48,26 @@ pub(super) fn gofmt(dir: &Path, variant: &Variant) -> Result<Subject> {
     Ok(Subject { profiled: Some(run(&["-cpuprofile", "PROFILE", "-l", "."])), ..gofmt })
 }
 
+/// The same commands on input that takes milliseconds: with a breakpoint in the way of every statement that becomes seconds.
+pub(in crate::truth) fn small(name: &str, dir: &Path, variant: &Variant) -> Result<Subject> {
+    let mut subject = match name {
+        "vet" => vet_on(&["errors"], dir, variant)?,
+        "compile" => compile_on(&["errors"], dir, variant)?,
+        _ => gofmt(dir, variant)?,
+    };
+    if name == "gofmt" {
+        let file = |name: &str| dir.join(name).to_string_lossy().into_owned();
+        let src = variant.root()?.join("src");
+        let run = |args: Vec<String>| Drive::Run { args, dir: src.clone() };
+        let drives = vec![
+            run(vec!["-d".to_owned(), "-s".to_owned(), file("ugly.go"), "errors".to_owned()]),
+            run(vec!["-e".to_owned(), file("broken.go")]),
+        ];
+        subject.programs.iter_mut().for_each(|program| program.drives.clone_from(&drives));
+    }
+    Ok(subject)
+}
+
 const UGLY: &str = "package ugly\nimport (\"os\"; \"fmt\")\ntype T struct { a,b int; c string `x` } // c\n\
     var s = []T{T{1,2,\"x\"},T{3,4,\"y\"}}\nfunc f(x []int) { for i, _ := range x[0:len(x)] { fmt.Println( i ,os.Args) } }\n";
 
@@ -87,6 +107,10 @@ exec \"$VET\" \"$@\"
 
 /// vet on packages of the standard library, as `go vet` runs it.
 pub(super) fn vet(dir: &Path, variant: &Variant) -> Result<Subject> {
+    vet_on(&VETTED, dir, variant)
+}
+
+fn vet_on(packages: &[&str], dir: &Path, variant: &Variant) -> Result<Subject> {
     let src = variant.root()?.join("src");
     let (keeper, vet, kept, work) = (dir.join("keeper"), dir.join("vet"), dir.join("kept"), dir.join("work-of-go"));
     for dir in [&kept, &work] {
@@ -96,7 +120,7 @@ pub(super) fn vet(dir: &Path, variant: &Variant) -> Result<Subject> {
     fs::set_permissions(&keeper, fs::Permissions::from_mode(0o755))?;
     toolchain::output(variant.go().current_dir(src.join("cmd")).arg("build").arg("-o").arg(&vet).arg("cmd/vet"))?;
     let mut go = variant.go();
-    go.current_dir(&src).args(["vet", "-work"]).arg(format!("-vettool={}", keeper.display())).args(VETTED);
+    go.current_dir(&src).args(["vet", "-work"]).arg(format!("-vettool={}", keeper.display())).args(packages);
     toolchain::output(go.env("VET", &vet).env("KEPT", &kept).env("GOTMPDIR", &work))?;
 
     let mut configs: Vec<PathBuf> = fs::read_dir(&kept)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?;
@@ -105,7 +129,7 @@ pub(super) fn vet(dir: &Path, variant: &Variant) -> Result<Subject> {
     for config in configs {
         let text = fs::read_to_string(&config)?;
         let json: serde_json::Value = serde_json::from_str(&text).context("go vet wrote no configuration")?;
-        if json["ImportPath"].as_str().is_some_and(|path| VETTED.contains(&path)) {
+        if json["ImportPath"].as_str().is_some_and(|path| packages.contains(&path)) {
             drives.push(Drive::Run { args: vec![config.to_string_lossy().into_owned()], dir: src.clone() });
         }
     }
@@ -139,16 +163,20 @@ const COMPILED: [&str; 3] = ["strconv", "go/printer", "slices"];
 
 /// The compiler on packages of the standard library.
 pub(super) fn compile(dir: &Path, variant: &Variant) -> Result<Subject> {
+    compile_on(&COMPILED, dir, variant)
+}
+
+fn compile_on(packages: &[&str], dir: &Path, variant: &Variant) -> Result<Subject> {
     let src = variant.root()?.join("src");
     fs::create_dir_all(dir)?;
     let exports = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}";
     let list = toolchain::output(
-        variant.go().current_dir(&src).args(["list", "-export", "-deps", "-f", exports]).args(COMPILED),
+        variant.go().current_dir(&src).args(["list", "-export", "-deps", "-f", exports]).args(packages),
     )?;
     let config = dir.join("importcfg");
     fs::write(&config, list)?;
     let mut drives = Vec::new();
-    for package in COMPILED {
+    for &package in packages {
         let files = "{{range .GoFiles}}{{.}}\n{{end}}";
         let files = toolchain::output(variant.go().current_dir(&src).args(["list", "-f", files, package]))?;
         let output = dir.join("object.a");

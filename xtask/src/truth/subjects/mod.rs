@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::subject::{Subject, Variant};
+pub(super) use distribution::small;
 pub(super) use repository::Own;
 
 /// The names that `cargo xtask truth` knows.
