@@ -17,10 +17,7 @@ use super::{
     directives,
     line_classes::{self, Opaque},
 };
-use crate::{
-    lines::{LineRange, LineSet},
-    paths::RepoPath,
-};
+use crate::{lines::LineSet, paths::RepoPath};
 
 /// tree-sitter's offsets are 32 bits wide, and a tree takes some ten times its text. No Go file that a person could change comes
 /// near it: the largest generated ones known have about 20 MB.
@@ -167,16 +164,7 @@ impl<'t> Walk<'t> {
                 None
             }
             Kind::Binary => {
-                let operator = node.child_by_field_name("operator").map(|operator| operator.kind());
-                let sides = (node.child_by_field_name("left"), node.child_by_field_name("right"));
-                if let (Some("&&" | "||"), (Some(left), Some(right))) = (operator, sides) {
-                    let (left, right) = (self.span(left).lines(), self.span(right).lines());
-                    // A line begins within it unless the other side ends on it.
-                    let first = if right.first > left.last { right.first } else { right.first + 1 };
-                    if first <= right.last {
-                        self.file.operands.insert(LineRange::new(first, right.last));
-                    }
-                }
+                condition::operand(node).into_iter().for_each(|lines| self.file.operands.insert(lines));
                 Some(Frame::plain(Role::Plain))
             }
             Kind::PackageClause => {
