@@ -23,6 +23,7 @@ pub(crate) mod sample;
 mod sites;
 mod surroundings;
 mod text;
+mod wrappers;
 
 pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;

@@ -123,7 +123,7 @@ fn place(text: &str, point: &Point, closure: Option<usize>, shift: u32) -> Place
     let own = &text[indent..];
     // A whole function's count is that of its first block.
     if point.kind == "function" {
-        let closure = text.find("func(").filter(|_| point.function.contains(".func"));
+        let closure = closure.or_else(|| text.find("func(").filter(|_| point.function.contains(".func")));
         return Place::Behind(begins(closure.unwrap_or(indent)));
     }
     if own == "case" || own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
