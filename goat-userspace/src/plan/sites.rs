@@ -15,7 +15,7 @@
 use super::{
     Condition, Unobservable,
     compiled::Compiled,
-    control::{always_leaves, has_bodies, leaves, leaves_somewhere},
+    control::{always_leaves, has_bodies, is_fallen_into, leaves, leaves_somewhere},
     copy::{Copy, Evidence},
     entries::{self, Entry},
     every_way::lies_on_every_way,
@@ -249,6 +249,12 @@ fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
             Some(first) => from_evidence(copy, *first, copy.evidence(*first)).or_else(|_| behind(copy, *first)),
             None => statement(copy, owner),
         };
+    }
+    if is_fallen_into(copy, id) {
+        // Its values are not compared on the way from the case in front: only what it does itself tells.
+        let first = *block.statements.first().ok_or(Unobservable::OptimisedOut)?;
+        let own = from_evidence(copy, first, copy.evidence(first));
+        return own.or_else(|_| from_evidence(copy, first, copy.weak_evidence(first))).or_else(|_| behind(copy, first));
     }
     match entries::entry(copy, id) {
         Some(Entry::Edges(edges)) => return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect()),
