@@ -42,6 +42,9 @@ use variants::Named;
 
 pub(crate) use statements::run_tool;
 
+/// Where figures are kept, from the repository's root.
+const DOCUMENT: &str = "docs/accuracy.md";
+
 /// What is to be judged, and how the result is shown.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Args {
@@ -110,7 +113,7 @@ impl Args {
     /// The document, as far as it has come: all of it takes long.
     fn write(&self, reports: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
         if self.write {
-            document::write(&repository::root().join("docs/accuracy.md"), reports, variants)?;
+            document::write(&repository::root().join(DOCUMENT), reports, variants)?;
         }
         Ok(())
     }
@@ -144,12 +147,14 @@ enum Format {
 
 /// Judges, prints, and fails if a line that did not run was called covered.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let path = repository::root().join(DOCUMENT);
+    let document = args.write.then_some(&*path);
     if args.tables {
-        return tables::run(&args.distribution()?, args.format);
+        return tables::run(&args.distribution()?, args.format, document);
     }
     let goat = goat::binary()?;
     if args.survive {
-        return survive::run(&goat, &args.distribution()?, args.runs, args.format);
+        return survive::run(&goat, &args.distribution()?, args.runs, args.format, document);
     }
     let names: Vec<&str> = match &args.subjects[..] {
         [] if args.own.is_given() => vec!["own"],

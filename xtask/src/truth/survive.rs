@@ -2,6 +2,7 @@
 //! collector never rests and the scheduler interrupts goroutines wherever they are?
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::{
-    Format, directory,
+    Format, directory, document,
     goat::{self, Answer},
     oracle,
     subject::{Drive, Variant},
@@ -49,7 +50,7 @@ struct Survival {
 }
 
 /// Runs each of `commands` `runs` times, and fails if one of them does anything else than without probes.
-pub(super) fn run(goat: &Path, commands: &[&str], runs: usize, format: Format) -> Result<()> {
+pub(super) fn run(goat: &Path, commands: &[&str], runs: usize, format: Format, document: Option<&Path>) -> Result<()> {
     let mut all = Vec::new();
     for name in commands {
         let survival = survive(goat, name, runs).with_context(|| format!("running {name}"))?;
@@ -68,10 +69,27 @@ pub(super) fn run(goat: &Path, commands: &[&str], runs: usize, format: Format) -
     if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&all)?);
     }
+    if let Some(path) = document {
+        document::section(path, document::SURVIVAL, &markdown(&all))?;
+    }
     let different: usize = all.iter().map(|s| s.different).sum();
     ensure!(different == 0, "{different} runs did something else than without probes");
     ensure!(all.iter().all(|s| s.hits > 0 && s.not_armed == 0), "not every site was in place");
     Ok(())
+}
+
+fn markdown(all: &[Survival]) -> String {
+    let mut text = String::from(
+        "By `cargo xtask truth --survive`: every site's breakpoint in place from beginning to end, `GOGC=1`, asynchronous preemption on; \
+         output, complaints, exit code and written files held against those of the program alone. gofmt formats the package errors and \
+         files of its own, vet looks at errors, the compiler compiles it.\n\n\
+         | | sites | points hit | hits a run | runs | that differ |\n| --- | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for s in all {
+        let Survival { program, sites, points, hits, runs, different, .. } = s;
+        let _ = writeln!(text, "| {program} | {sites} | {points} | {hits} | {runs} | {different} |");
+    }
+    text
 }
 
 fn survive(goat: &Path, name: &str, runs: usize) -> Result<Survival> {

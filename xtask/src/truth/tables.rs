@@ -1,11 +1,11 @@
 //! DWARF and pclntab of the Go distribution's commands, held against each other instruction by instruction.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{Format, directory, oracle, subject::Variant, subjects, toolchain};
+use super::{Format, directory, document, oracle, subject::Variant, subjects, toolchain};
 
 /// What the example `tables` of the goat-tests crate says of one binary.
 #[derive(Deserialize, Serialize)]
@@ -29,7 +29,7 @@ struct Different {
 }
 
 /// Compares the tables of `commands`, as the distribution builds them. Fails if they differ for a reason that is not known.
-pub(super) fn run(commands: &[&str], format: Format) -> Result<()> {
+pub(super) fn run(commands: &[&str], format: Format, document: Option<&Path>) -> Result<()> {
     let variant = Variant::default();
     let mut all = Vec::new();
     for name in commands {
@@ -46,6 +46,9 @@ pub(super) fn run(commands: &[&str], format: Format) -> Result<()> {
     }
     if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&all)?);
+    }
+    if let Some(path) = document {
+        document::section(path, document::TABLES, &markdown(&all))?;
     }
     let unknown = |a: &Agreement| a.different.get("unknown").map_or(0, |d| d.instructions);
     let wrong: usize = all.iter().map(|a| unknown(a) + a.undecoded).sum();
@@ -66,4 +69,22 @@ fn print(agreement: &Agreement) {
             println!("      {example}");
         }
     }
+}
+
+fn markdown(all: &[Agreement]) -> String {
+    let mut text = String::from(
+        "By `cargo xtask truth --tables`: file and line of every instruction of Go's functions, in both tables of one binary.\n\n\
+         | | functions | instructions | the same | of these, other inlined calls |\n| --- | ---: | ---: | ---: | ---: |\n",
+    );
+    for a in all {
+        let Agreement { program, functions, instructions, same, other_calls, .. } = a;
+        let _ = writeln!(text, "| {program} | {functions} | {instructions} | {same} | {other_calls} |");
+    }
+    text += "\nWhat differs:\n\n";
+    for a in all {
+        for (cause, different) in &a.different {
+            let _ = writeln!(text, "- {}: {} {cause}", a.program, different.instructions);
+        }
+    }
+    text
 }
