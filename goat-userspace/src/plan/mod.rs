@@ -1,6 +1,7 @@
 //! Track points and a binary in, the addresses to probe out; or, for a point, why it can't be observed.
 
 mod absent;
+mod agreement;
 mod check;
 mod compiled;
 mod control;
@@ -21,6 +22,7 @@ mod resolve;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sites;
+mod succession;
 mod surroundings;
 mod text;
 mod wrappers;
@@ -35,4 +37,5 @@ pub use probe_plan::{
     AppInfo, Blind, Component, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status, Summary,
 };
 pub use resolve::{Inputs, resolve};
+pub use succession::common_points;
 pub use text::text;

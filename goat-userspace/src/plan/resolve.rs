@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
-    Unobservable, absent::Absent, compiled::Compiled, copy::Copy, finder::Finder, placement, sites, wrappers,
+    Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy, finder::Finder, placement,
+    sites, wrappers,
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
@@ -16,7 +17,7 @@ use crate::{
     diff::ChangeSet,
     lines::LineSet,
     source::{BlockId, FunctionId, SourceIndex},
-    track::{Granularity, PathMap, TrackPoint, TrackPoints},
+    track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
 };
 
 /// How many lines around a changed one the plan carries for people to read.
@@ -44,12 +45,17 @@ pub struct Inputs<'a> {
     pub main_entries: Option<Vec<String>>,
     /// What is to be said before trusting the plan.
     pub warnings: Vec<String>,
+    /// Go on, with a warning, where the sources are not those that the binary was built from.
+    pub allow_mismatch: bool,
+    /// How names of files in the binary become paths in the repository, where that is not as it seems.
+    pub path_rules: &'a [PathRule],
 }
 
 /// Makes the plan.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let files = inputs.binary.files()?;
-    let paths = PathMap::new(
+    let paths = PathMap::with_rules(
+        inputs.path_rules,
         inputs.sources.files.iter().map(|f| &f.path),
         &inputs.changes.modules,
         files.names.iter().map(|n| &**n),
@@ -60,6 +66,15 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         .collect();
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
+    let mut warnings = inputs.warnings.clone();
+    warnings.extend(nothing_matched(&paths));
+    let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);
+    if let Some(evidence) = agreement.evidence() {
+        if agreement.is_refuted() && !inputs.allow_mismatch {
+            return Err(Error::OtherSources { evidence });
+        }
+        warnings.push(format!("{evidence}; lines of these files may be wrong"));
+    }
 
     let mut slots = Slots::default();
     let mut statuses: BTreeMap<u32, Gathered> = BTreeMap::new();
@@ -144,7 +159,19 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         files: plan_files(inputs),
         points,
         sites,
-        warnings: inputs.warnings.clone(),
+        warnings,
+    })
+}
+
+/// Said where no changed file has a name in the binary: as a rule its names are of a place that goat did not guess.
+fn nothing_matched(paths: &PathMap) -> Option<String> {
+    let (path, nearest) = paths.unmatched.iter().max_by_key(|(_, nearest)| nearest.len())?;
+    let nearest = if nearest.is_empty() { "no file".to_owned() } else { nearest.join(", ") };
+    paths.files.is_empty().then(|| {
+        format!(
+            "the binary holds none of the changed files under a name that fits ({path}: the nearest it has is {nearest}); \
+             if it is another place's name, say so with --path-map"
+        )
     })
 }
 

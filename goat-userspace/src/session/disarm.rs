@@ -28,12 +28,13 @@ pub(super) struct Disarmer {
 }
 
 impl Disarmer {
-    /// Starts the thread. Hits from before count too.
+    /// Starts the thread. Hits from before count too. `skip` are slots that have told all that they can.
     pub(super) fn start(
         plan: &ProbePlan,
         arming: Arc<Arming>,
         counters: Arc<Counters>,
         first_hits: RingBuf<MapData>,
+        skip: &[Slot],
     ) -> Result<Self, Error> {
         let no_thread = |source| Error::Kernel { action: "start the thread that disarms sites", source };
         let stop = event().map_err(no_thread)?;
@@ -41,6 +42,8 @@ impl Disarmer {
         let failure = Arc::new(Mutex::new(None));
         let failed = Arc::clone(&failure);
         let mut coverage = Coverage::new(plan);
+        // What has told all that it can was hit, or is its points' that were.
+        skip.iter().for_each(|slot| drop(coverage.hit(*slot)));
         let thread = thread::Builder::new()
             .name("goat-disarm".into())
             .spawn(move || {

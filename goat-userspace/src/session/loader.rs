@@ -29,27 +29,38 @@ pub(super) struct Loaded<P> {
     pub(super) first_hits: RingBuf<MapData>,
 }
 
+/// The maps that the programs for uprobe_multi share, by descriptors of their own.
+pub(super) struct Maps {
+    counters: OwnedFd,
+    first_hits: OwnedFd,
+}
+
+/// Makes the maps for uprobe_multi, and gives them for user space too.
+pub(super) fn maps(slots: usize) -> Result<(Maps, MapData, RingBuf<MapData>), Error> {
+    let object = Object::parse(OBJECT).map_err(load_error)?;
+    let counters = create(&object, COUNTERS, Some(entries(slots)))?;
+    let first_hits = create(&object, FIRST_HITS, None)?;
+    let keep = |map: &MapData| map.fd().as_fd().try_clone_to_owned().map_err(load_error);
+    let maps = Maps { counters: keep(&counters)?, first_hits: keep(&first_hits)? };
+    let first_hits = RingBuf::try_from(Map::RingBuf(first_hits)).map_err(load_error)?;
+    Ok((maps, counters, first_hits))
+}
+
 /// Loads the program for uprobe_multi links. aya has no part for that: it makes the maps and relocates. (Its loader would
 /// do both, but reads all of the kernel's type information first, which takes longer than anything else in attaching, and
 /// keeps the relocated instructions to itself.)
-pub(super) fn for_multi(slots: usize, filter: ProcessFilter) -> Result<Loaded<OwnedFd>, Error> {
+pub(super) fn for_multi(maps: &Maps, filter: ProcessFilter) -> Result<OwnedFd, Error> {
     let mut object = Object::parse(OBJECT).map_err(load_error)?;
-    let create = |name: &str, entries: Option<u32>| {
-        let mut map = object.maps.get(name).ok_or_else(absent)?.clone();
-        if let Some(entries) = entries {
-            map.set_max_entries(entries);
-        }
-        MapData::create(map, name, None).map_err(load_error)
-    };
-    let counters = create(COUNTERS, Some(entries(slots)))?;
-    let first_hits = create(FIRST_HITS, None)?;
-    let globals = create(GLOBALS, None)?;
-
-    let descriptors = [(COUNTERS, &counters), (FIRST_HITS, &first_hits), (GLOBALS, &globals)];
-    let maps = std::mem::take(&mut object.maps);
-    let maps = descriptors.map(|(name, data)| (name, data.fd().as_fd().as_raw_fd(), &maps[name]));
+    let globals = create(&object, GLOBALS, None)?;
+    let descriptors = [
+        (COUNTERS, maps.counters.as_raw_fd()),
+        (FIRST_HITS, maps.first_hits.as_raw_fd()),
+        (GLOBALS, globals.fd().as_fd().as_raw_fd()),
+    ];
+    let described = std::mem::take(&mut object.maps);
+    let described = descriptors.map(|(name, fd)| (name, fd, &described[name]));
     let sections = object.functions.keys().map(|(section, _)| *section).collect();
-    object.relocate_maps(maps.into_iter(), &sections).map_err(load_error)?;
+    object.relocate_maps(described.into_iter(), &sections).map_err(load_error)?;
     object.relocate_calls(&sections).map_err(load_error)?;
     let program = object.programs.get(PROGRAM).ok_or_else(absent)?;
     let function = object.functions.get(&program.function_key()).ok_or_else(absent)?;
@@ -58,9 +69,15 @@ pub(super) fn for_multi(slots: usize, filter: ProcessFilter) -> Result<Loaded<Ow
 
     let mut global = Array::<_, ProcessFilter>::try_from(Map::Array(globals)).map_err(load_error)?;
     global.set(0, filter, 0).map_err(load_error)?;
-    let program = uprobe_multi::load(&code, &license).map_err(|e| Error::kernel("load the uprobe program", e))?;
-    let first_hits = RingBuf::try_from(Map::RingBuf(first_hits)).map_err(load_error)?;
-    Ok(Loaded { program, counters, first_hits })
+    uprobe_multi::load(&code, &license).map_err(|e| Error::kernel("load the uprobe program", e))
+}
+
+fn create(object: &Object, name: &str, entries: Option<u32>) -> Result<MapData, Error> {
+    let mut map = object.maps.get(name).ok_or_else(absent)?.clone();
+    if let Some(entries) = entries {
+        map.set_max_entries(entries);
+    }
+    MapData::create(map, name, None).map_err(load_error)
 }
 
 /// Loads the program for perf events, through aya alone.
