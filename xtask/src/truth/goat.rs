@@ -57,6 +57,9 @@ pub(super) struct Point {
     pub(super) observable: bool,
     pub(super) reason: Option<String>,
     pub(super) sites: Vec<Site>,
+    /// Copies of it in which goat can't tell whether it ran.
+    #[serde(default)]
+    pub(super) blind: Vec<serde::de::IgnoredAny>,
 }
 
 impl Point {

@@ -162,6 +162,7 @@ mod tests {
             observable: true,
             reason: None,
             sites: Vec::new(),
+            blind: Vec::new(),
         };
         let at = |column| Place::At(Position { line: 7, column });
         let behind = |column| Place::Behind(Position { line: 7, column });
