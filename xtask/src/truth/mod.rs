@@ -19,7 +19,7 @@ mod subject;
 mod subjects;
 mod survive;
 mod tables;
-mod toolchain;
+pub(crate) mod toolchain;
 mod variants;
 
 use std::{
