@@ -201,6 +201,11 @@ impl Binary {
         self.image.file_offset(addr)
     }
 
+    /// Every function's name and code, by address: also those that have no line in any file, as some of the compiler's own.
+    pub fn symbols(&self) -> impl Iterator<Item = (&str, AddrRange)> {
+        self.symbols.iter()
+    }
+
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
         self.symbols.name(addr)

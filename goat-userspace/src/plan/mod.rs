@@ -15,6 +15,7 @@ mod finder;
 mod header;
 mod json;
 mod observability;
+mod operands;
 mod placement;
 mod probe_plan;
 mod resolve;
@@ -24,6 +25,7 @@ mod sites;
 mod succession;
 mod surroundings;
 mod text;
+mod wrappers;
 
 pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
     Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy, finder::Finder, placement,
-    sites,
+    sites, wrappers,
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
@@ -112,6 +112,18 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
             }
         }
     }
+    for wrapper in wrappers::find(inputs.binary, inputs.sources, &compiled_file, &functions) {
+        let Some(points) = by_function.get(&(wrapper.source, wrapper.method)) else { continue };
+        let Ok(compiled) = Compiled::new(inputs.binary, &wrapper.function) else { continue };
+        if !wrappers::holds_body(&compiled) {
+            continue;
+        }
+        let source = &inputs.sources.files[wrapper.source as usize];
+        for point in points {
+            let found = wrappers::locate(&compiled, source, wrapper.method, point.anchor);
+            statuses.entry(point.id).or_default().take(&compiled, false, found, &mut slots);
+        }
+    }
     let sites = slots.finish(inputs.binary, &mut statuses);
     if sites.len() > MAX_SITES {
         return Err(Error::TooManySites { sites: sites.len(), max: MAX_SITES });
@@ -183,15 +195,23 @@ type SiteKey = (VirtAddr, Option<u8>);
 
 impl Gathered {
     fn add(&mut self, copy: &Copy<'_, '_>, point: &TrackPoint, slots: &mut Slots) {
-        let compiled = copy.compiled;
-        let function = compiled.function.name.to_string();
-        let inlined = copy.node.is_some();
-        let found = if compiled.cfg.incomplete {
+        let found = if copy.compiled.cfg.incomplete {
             Err(Unobservable::Speculated)
         } else {
-            sites::locate(copy, point.anchor).and_then(|spots| placement::place(&compiled.cfg, &spots))
+            sites::locate(copy, point.anchor)
         };
-        match found {
+        self.take(copy.compiled, copy.node.is_some(), found, slots);
+    }
+
+    fn take(
+        &mut self,
+        compiled: &Compiled<'_>,
+        inlined: bool,
+        found: Result<Vec<sites::Spot>, Unobservable>,
+        slots: &mut Slots,
+    ) {
+        let function = compiled.function.name.to_string();
+        match found.and_then(|spots| placement::place(&compiled.cfg, &spots)) {
             Ok(placed) => {
                 let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
                 let mut keys = Vec::with_capacity(placed.len());

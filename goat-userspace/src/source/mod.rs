@@ -46,6 +46,8 @@ pub struct SourceFile {
     pub code: LineSet,
     /// Those of them that hold only brackets, separators and `else`: nothing on them runs. Lines of strings are never among them.
     pub punctuation: LineSet,
+    /// Lines that begin within the right side of `&&` or `||`, which may not be evaluated.
+    pub operands: LineSet,
     /// Spans that the parser could not read; statements in them are missing.
     pub syntax_errors: Vec<Span>,
     /// The `//go:build` expression or `// +build` lines, as written.

@@ -102,6 +102,7 @@ impl<'t> Walk<'t> {
             statements: Vec::new(),
             code: LineSet::new(),
             punctuation: LineSet::new(),
+            operands: LineSet::new(),
             syntax_errors: Vec::new(),
             build_constraint: None,
             cgo: false,
@@ -167,6 +168,10 @@ impl<'t> Walk<'t> {
             Kind::RawString => {
                 self.opaque.push(Opaque::RawString(node.byte_range()));
                 None
+            }
+            Kind::Binary => {
+                condition::operand(node).into_iter().for_each(|lines| self.file.operands.insert(lines));
+                Some(Frame::plain(Role::Plain))
             }
             Kind::PackageClause => {
                 if self.file.package.is_empty()
@@ -262,7 +267,8 @@ impl<'t> Walk<'t> {
         if !self.lists(role) && !self.is_behind_header(role, span) || node.is_missing() {
             return Some(Frame::plain(Role::Plain));
         }
-        let is_statement = |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Comment | Kind::RawString);
+        let is_statement =
+            |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Binary | Kind::Comment | Kind::RawString);
         if node.children(&mut node.walk()).any(is_statement) {
             return Some(Frame::plain(Role::List));
         }
