@@ -2,6 +2,7 @@
 
 mod bench_attach;
 mod bench_http;
+mod bench_overhead;
 mod build_ebpf;
 mod ci;
 mod demo;
@@ -68,6 +69,8 @@ enum Bench {
         #[arg(long)]
         write: bool,
     },
+    /// Compare a server and a job under goat with unprobed ones and with counters in the program (needs root, wrk)
+    Overhead(Box<bench_overhead::Args>),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),
+        Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };

@@ -1,4 +1,4 @@
-//! The answer over HTTP: `/track` and its events, `/metrics`, `/report`, `/verify`, `/plan`, `/healthz`, `/readyz`, and a page
+//! The answer over HTTP: `/track` and its events, `/metrics`, `/report`, `/verify`, `/plan`, `/status`, `/healthz`, `/readyz`, and a page
 //! for people.
 
 mod accept;
@@ -19,6 +19,7 @@ mod report;
 mod sample;
 mod serve;
 mod snapshots;
+mod status;
 mod tls;
 mod token;
 mod tracing_json;
@@ -123,6 +124,7 @@ pub fn router(source: Arc<dyn Source>, options: impl Into<Options>) -> axum::Rou
         .route("/verify", only_get(get(verify::answer)))
         .route("/plan", only_get(get(plan::answer)))
         .route("/openapi.json", only_get(get(openapi::answer)))
+        .route("/status", only_get(get(status::answer)))
         .route("/healthz", any(health::alive))
         .route("/readyz", any(health::ready))
         .fallback(not_found)

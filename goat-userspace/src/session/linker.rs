@@ -13,7 +13,7 @@ use aya::{
     maps::{MapData, RingBuf},
     programs::uprobe::UProbeLink,
 };
-use goat_common::ProcessFilter;
+use goat_common::{Cookie, ProcessFilter};
 
 use super::{
     Error,
@@ -22,6 +22,7 @@ use super::{
     process::Process,
     uprobe_multi::{self, Site},
 };
+use crate::plan::Slot;
 
 /// How the kernel is asked for probes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -62,6 +63,8 @@ pub(super) enum Link {
     Multi {
         #[expect(dead_code, reason = "held to be closed")]
         link: OwnedFd,
+        /// What it holds.
+        slots: Box<[Slot]>,
     },
     PerfEvent {
         #[expect(dead_code, reason = "held to be closed")]
@@ -123,7 +126,11 @@ impl Linker {
                 let pid = pid.map_or(0, NonZeroU32::get);
                 let uprobe_multi::Linked { links, refused } =
                     uprobe_multi::link_all(program.as_fd(), &path, sites, pid)?;
-                Ok(Linked { links: links.into_iter().map(|link| Link::Multi { link }).collect(), refused })
+                let slots = |held: std::ops::Range<usize>| {
+                    sites[held].iter().map(|site| Cookie::unpack(site.cookie).slot).collect()
+                };
+                let links = links.into_iter().map(|(link, held)| Link::Multi { link, slots: slots(held) });
+                Ok(Linked { links: links.collect(), refused })
             }
             Self::PerfEvent(bpf) => {
                 // A half-attached program is as good as a whole one.

@@ -4,7 +4,7 @@ use std::{fmt::Write, time::SystemTime};
 
 use crate::{
     DataType,
-    report::{Item, State, rfc3339},
+    report::{Item, State, estimate::about, rfc3339},
 };
 
 /// Safe as text and inside quoted attributes.
@@ -39,6 +39,7 @@ pub(super) fn clock(at: SystemTime) -> String {
 pub(super) fn say(item: &Item, data_type: DataType) -> String {
     let mut text = match (item.state, data_type) {
         (State::Covered, DataType::Bool) => "ran".into(),
+        (State::Covered, DataType::Count) if item.estimate.is_some() => format!("{} ×", about(item.count)),
         (State::Covered, DataType::Count) => format!("{} ×", item.count),
         (state, _) => state.words().to_string(),
     };
