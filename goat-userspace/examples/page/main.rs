@@ -83,7 +83,7 @@ impl http::Source for Demo {
             targets: vec![target],
             probes: ProbeStates::of(&counts),
             overhead: Some(Overhead { ratio: 0.0031, budget: 0.01, hits_per_second: 412.0, waiting: 0 }),
-            kept: None,
+            ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(&self.plan), status }
     }

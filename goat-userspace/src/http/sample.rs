@@ -36,7 +36,7 @@ impl Sample {
         let mut counts = Counts::none(self.0.sites.len(), UNIX_EPOCH);
         counts.slots[0].hits = 1;
         counts.slots[slot].hits = hits;
-        let report = report::new(&self.0, &counts, DataType::Count);
+        let report = report::new(&self.0, &counts, DataType::Bool);
         let status = Status { probes: ProbeStates::of(&counts), ..Status::default() };
         Snapshot { report, plan: Arc::clone(&self.0), status }
     }

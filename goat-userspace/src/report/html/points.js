@@ -22,12 +22,10 @@ function findPoints() {
   });
 }
 
-const about = (count) => "~" + String(count).replace(/\B(?=(\d{3})+$)/g, " ");
-
 // In the words of text.rs.
 function say(news) {
   let text = words(news.state);
-  if (news.state === "covered") text = page.type === "bool" ? "ran" : `${news.estimated ? about(news.count) : news.count} ×`;
+  if (news.state === "covered") text = page.type === "bool" ? "ran" : `${news.about ?? news.count} ×`;
   if (news.firstHit) text += `, first ${news.firstHit.slice(0, 10)} ${news.firstHit.slice(11, 19)} UTC`;
   if (news.why) text += ` (${news.why})`;
   return text;

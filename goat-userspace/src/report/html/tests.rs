@@ -12,7 +12,7 @@ use crate::{
 fn page(plan: &ProbePlan, data_type: DataType) -> String {
     let mut counts = Counts::none(plan.sites.len(), UNIX_EPOCH);
     let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-    counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
+    counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, ..SlotCount::default() };
     let report = report::new(plan, &counts, data_type);
     live(plan, &report, report.components.last())
 }
@@ -168,7 +168,7 @@ fn the_curve_climbs_at_each_first_hit() {
     let mut counts = Counts::none(3, UNIX_EPOCH + Duration::from_secs(100));
     for (slot, second) in [(0, 25), (2, 50)] {
         let first_hit = Some(UNIX_EPOCH + Duration::from_secs(second));
-        counts.slots[slot] = SlotCount { hits: 1, first_hit, armed: Armed::Armed, sampled: None };
+        counts.slots[slot] = SlotCount { hits: 1, first_hit, armed: Armed::Armed, ..SlotCount::default() };
     }
     let report = report::new(&plan, &counts, DataType::Bool);
     let status = Status { started: Some(UNIX_EPOCH), ..Status::default() };
