@@ -20,6 +20,8 @@ pub mod cli;
 pub mod counts;
 mod data_type;
 pub mod diff;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod http;
 pub mod lines;
 pub mod paths;

@@ -32,6 +32,16 @@ pub struct LineSet {
 }
 
 impl LineSet {
+    /// The lines that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut rest = Self::new();
+        for line in self.iter().filter(|line| !other.contains(*line)) {
+            rest.insert(LineRange::new(line, line));
+        }
+        rest
+    }
+
     /// The set of no lines.
     pub fn new() -> Self {
         Self::default()

@@ -62,6 +62,8 @@ pub struct ProbeStates {
     pub throttled: usize,
     /// Refused by the kernel, or not found in the text.
     pub not_armed: usize,
+    /// Hits on all of them together.
+    pub hits: u64,
 }
 
 /// What the probes cost, by the governor's reckoning over its window.
@@ -82,6 +84,7 @@ impl ProbeStates {
     pub fn of(counts: &Counts) -> Self {
         let mut states = Self::default();
         for slot in &counts.slots {
+            states.hits = states.hits.saturating_add(slot.hits);
             *match slot.armed {
                 Armed::Pending => &mut states.pending,
                 Armed::Armed => &mut states.armed,

@@ -5,13 +5,27 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use axum::routing::any;
-use goat::http;
+use goat::{
+    DataType,
+    binary::Identity,
+    counts::Counts,
+    http,
+    plan::{AppInfo, ProbePlan},
+    report,
+    status::Status,
+    track::Granularity,
+};
 use tokio::sync::{Notify, oneshot};
+use tokio_rustls::rustls::{
+    self,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 
 /// Far longer than anything here takes: a test that fails ends, too.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,9 +44,9 @@ async fn exchange(address: SocketAddr, request: &'static str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     })
     .await
     .unwrap()
@@ -106,4 +120,100 @@ async fn an_address_that_can_not_be_had_is_named() {
     check(taken.local_addr().unwrap(), "in use").await;
     // TEST-NET-1 (RFC 5737) is no machine's address.
     check(SocketAddr::from(([192, 0, 2, 1], 57005)), "not an address of this machine").await;
+}
+
+/// Nothing but a name.
+struct Empty;
+
+impl http::Source for Empty {
+    fn snapshot(&self) -> http::Snapshot {
+        let plan = ProbePlan {
+            identity: Identity::default(),
+            app: AppInfo { name: "shop".into(), ..AppInfo::default() },
+            granularity: Granularity::Patch,
+            precision: 1,
+            components: vec![],
+            component: None,
+            files: vec![],
+            points: vec![],
+            sites: vec![],
+            warnings: vec![],
+        };
+        let report = report::new(&plan, &Counts::none(0, UNIX_EPOCH), DataType::Bool);
+        http::Snapshot { report, plan: Arc::new(plan), status: Status::default() }
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn listeners_are_let_go_when_the_server_stops() {
+    let listener = http::bind(local()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(http::serve(listener, http::router(Arc::new(Empty), None), async {
+        let _ = stopped.await;
+    }));
+    let (listens, listening) = oneshot::channel::<()>();
+    let listener = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"GET /track/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).contains("event: snapshot") {
+            let mut chunk = [0; 4096];
+            let len = stream.read(&mut chunk).unwrap();
+            assert_ne!(len, 0, "{}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&chunk[..len]);
+        }
+        listens.send(()).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).map(|_| rest)
+    });
+    listening.await.unwrap();
+    stop.send(()).unwrap();
+    let rest = tokio::time::timeout(LIMIT, listener).await.expect("the stream ends").unwrap();
+    let rest = rest.unwrap();
+    // The last chunk: the body has been ended, not cut off.
+    assert!(rest.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&rest));
+    tokio::time::timeout(LIMIT, server).await.expect("serve returns").unwrap();
+}
+
+#[tokio::test]
+async fn with_a_certificate_answers_are_encrypted() {
+    // openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
+    //   -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost
+    let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    let tls = http::Tls::read(&path("localhost.pem"), &path("localhost.key.pem")).unwrap();
+    let listener = http::bind(local()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(http::serve_by(listener, router(), Some(tls), std::future::pending()));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(path("localhost.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let answer = tokio::task::spawn_blocking(move || {
+        let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+        stream.sock.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    })
+    .await
+    .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("hello"), "{answer}");
+
+    let plain = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(!plain.contains("200 OK"), "{plain:?}");
+    let swapped = http::Tls::read(&path("localhost.key.pem"), &path("localhost.pem")).unwrap_err().to_string();
+    assert!(swapped.contains("localhost.key.pem holds no certificate"), "{swapped}");
 }

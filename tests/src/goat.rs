@@ -40,13 +40,22 @@ pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Result<Outcome> {
     Process::run(command()?.args(args))
 }
 
+/// An example of goat's, built.
+pub fn example(name: &str) -> Result<Command> {
+    Ok(Command::new(cargo_build(&["--example", name], name)?))
+}
+
 fn build() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("GOAT_BIN") {
         return Ok(PathBuf::from(path));
     }
+    cargo_build(&["--bin", "goat"], "goat")
+}
+
+fn cargo_build(what: &[&str], name: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "-q", "-p", "goat-userspace", "--bin", "goat"]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "-q", "-p", "goat-userspace"]).args(what);
     build.arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
         build.arg("--release");
@@ -54,7 +63,7 @@ fn build() -> Result<PathBuf> {
     let messages = tool::output(&mut build)?;
     let path = messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "goat").then(|| message["executable"].as_str().map(PathBuf::from))?
+        (message["target"]["name"] == name).then(|| message["executable"].as_str().map(PathBuf::from))?
     });
-    path.context("cargo built no binary named goat")
+    path.with_context(|| format!("cargo built no binary named {name}"))
 }

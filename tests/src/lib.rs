@@ -3,6 +3,7 @@
 //!
 //! Nothing here calls the `goat` library: the tests see the command line, the files and the HTTP answers alone.
 
+pub mod browser;
 pub mod cache;
 pub mod deadline;
 pub mod go;

@@ -1,10 +1,12 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
 mod bench_attach;
+mod bench_http;
 mod bench_overhead;
 mod build_ebpf;
 mod ci;
 mod demo;
+mod fuzz;
 mod repository;
 mod tidy;
 mod truth;
@@ -41,6 +43,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Read broken files for a while, one target after the other; what crashes is kept in target/fuzz/found
+    Fuzz {
+        /// How long each target runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only these; without any, all of them
+        targets: Vec<String>,
+    },
     /// Measure what goat costs
     Bench {
         #[command(subcommand)]
@@ -64,6 +74,12 @@ enum Bench {
     Attach,
     /// Compare a server and a job under goat with unprobed ones and with counters in the program (needs root, wrk)
     Overhead(Box<bench_overhead::Args>),
+    /// Time goat's answers, a browser's first paint, and what a service notices of many who ask (needs root)
+    Http {
+        /// Put the tables into docs/performance.md
+        #[arg(long)]
+        write: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -73,8 +89,10 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
+        Chore::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
+        Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };

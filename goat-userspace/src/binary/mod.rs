@@ -104,6 +104,13 @@ impl Binary {
         Self::new(image, debug, identity, options.lines)
     }
 
+    /// Takes the file's bytes, and no debug information but its own; `path` is for messages.
+    pub fn parse(path: &Path, bytes: Vec<u8>, lines: LineSource) -> Result<Self, Error> {
+        let image = object::Image::parse(path, bytes)?;
+        let identity = identity::read(&image)?;
+        Self::new(image, None, identity, lines)
+    }
+
     fn new(
         image: object::Image,
         debug: Option<object::Image>,
@@ -192,6 +199,11 @@ impl Binary {
     /// Where in the file the byte of `addr` lies, if it is in an executable segment.
     pub fn file_offset(&self, addr: VirtAddr) -> Option<FileOffset> {
         self.image.file_offset(addr)
+    }
+
+    /// Every function's name and code, by address: also those that have no line in any file, as some of the compiler's own.
+    pub fn symbols(&self) -> impl Iterator<Item = (&str, AddrRange)> {
+        self.symbols.iter()
     }
 
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...

@@ -26,6 +26,11 @@ impl Symbols {
         symbol.range.contains(addr).then(|| &self.names[symbol.name.clone()])
     }
 
+    /// Every function's name and code, by address.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, AddrRange)> {
+        self.entries.iter().map(|symbol| (&self.names[symbol.name.clone()], symbol.range))
+    }
+
     /// Whether no function is named.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -2,6 +2,7 @@
 
 mod host;
 mod report;
+mod serve;
 mod state;
 mod target;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{budget::Budget, config::FromWord, listen};
 pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
 pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
+pub(super) use serve::ServeArgs;
 pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
 
@@ -49,6 +51,7 @@ pub(super) enum Command {
     Run(RunArgs),
     Track(TrackArgs),
     Status(StatusArgs),
+    Patch(PatchArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
     Merge(MergeArgs),
@@ -213,6 +216,9 @@ pub(super) struct ObserveArgs {
     /// again, and of what it has CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to look at targets.
     #[arg(long, env = "GOAT_KEEP_PRIVILEGES")]
     pub(super) keep_privileges: bool,
+
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
 }
 
 /// Attach to running processes, of a file, a container or by number, and serve what ran
@@ -285,6 +291,22 @@ pub(super) struct TrackArgs {
     pub(super) reading: ReadingArgs,
 
     /// How the points are shown
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// List the // +goat: comments of a work tree
+///
+/// `// +goat:insert` adds a point at the next statement, changed or not; from `// +goat:delete` to `// +goat:end` nothing is
+/// observed. Both are obeyed in the files of the change when a plan is made. Blocks that the original tool inserted
+/// (`+goat:generate`, `+goat:main`, `+goat:user`) are listed too. Changes no file.
+#[derive(Args, Debug)]
+pub(super) struct PatchArgs {
+    /// A directory of the work tree
+    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
+    pub(super) repo: PathBuf,
+
+    /// How they are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(super) format: Format,
 }
@@ -373,6 +395,7 @@ mod tests {
             "goat doctor --pid 4242 --format json",
             "goat completions bash",
             "goat man /usr/local/share/man/man1",
+            "goat patch --repo . --format json",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",

@@ -13,7 +13,7 @@ use super::{
     config::Loaded,
     listen,
     live::{self, Live, Server},
-    privileges, say,
+    privileges, say, state_dir,
     supervisor::{Running, Supervisor},
 };
 
@@ -23,17 +23,18 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
         Some(address) => address,
         None => listen::by_default(|name| std::env::var(name).ok())?,
     };
+    let serving = args.observe.serving(address)?;
     let runtime = live::runtime()?;
     let listener = live::bind(&runtime, address)?;
     let supervisor = Supervisor::start(args, loaded, config)?;
     let live = supervisor.live();
-    privileges::reduce(&live, &args.observe, &args.target.pid, false);
+    privileges::reduce(&live, &args.observe, state_dir::of(&args.state).as_deref(), &args.target.pid, false);
     // From here on a signal ends goat in good order; before, the kernel takes out what there is.
     let signals = {
         let _on_the_runtime = runtime.enter();
         Signals::new()?
     };
-    let server = Server::start(&runtime, &live, listener, args.observe.component.clone())?;
+    let server = Server::start(&runtime, &live, listener, serving)?;
     let (ended, targets_end) = oneshot::channel();
     let running = supervisor.run(ended)?;
     runtime.block_on(until_ended(&live, &running, signals, targets_end));

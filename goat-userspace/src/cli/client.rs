@@ -22,6 +22,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Client {
     agent: Agent,
     base: String,
+    /// GOAT_TOKEN: what a goat with a token asks for.
+    token: Option<String>,
 }
 
 /// Checks `--url`, and gives it without a slash at its end: `http://127.0.0.1:57005`.
@@ -48,7 +50,8 @@ impl Client {
     pub(super) fn new(base: &str) -> Self {
         let config = Agent::config_builder().http_status_as_error(false);
         let config = if is_loopback(base) { config.proxy(None) } else { config };
-        Self { agent: config.build().new_agent(), base: base.to_owned() }
+        let token = std::env::var("GOAT_TOKEN").ok().filter(|token| !token.is_empty());
+        Self { agent: config.build().new_agent(), base: base.to_owned(), token }
     }
 
     /// `GET base/path?query`, which is to be answered with 200 before `deadline`.
@@ -62,6 +65,8 @@ impl Client {
         // A request without time fails for want of it, which would hide why.
         let patience = deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_secs(1), PATIENCE);
         let request = query.iter().fold(self.agent.get(url), |request, (name, value)| request.query(name, value));
+        let bearer = self.token.as_deref().map(|token| format!("Bearer {}", token.trim()));
+        let request = bearer.iter().fold(request, |request, bearer| request.header("authorization", bearer));
         let mut response =
             request.header("accept", "application/json").config().timeout_global(Some(patience)).build().call()?;
         let mut body = Vec::new();

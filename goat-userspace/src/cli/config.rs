@@ -124,7 +124,7 @@ pub(super) fn find(dir: &Path) -> Option<PathBuf> {
     None
 }
 
-fn parse(path: &Path, text: &str) -> Result<Loaded, Error> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Loaded, Error> {
     let invalid = |e: serde_norway::Error| {
         let line = e.location().map(|l| l.line());
         Error::Invalid { path: path.to_owned(), line, message: without_location(&e) }

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 
-use super::{observation::Observation, report_file, say, say::HelpExt};
+use super::{observation::Observation, report_file, say, say::HelpExt, serving::Serving};
 use crate::{
     http::{self, Snapshot, Source as _},
     report::{self, Item, Report, Totals},
@@ -111,7 +111,6 @@ impl http::Source for Live {
             probes: ProbeStates::of(&counts),
             kept: observation.kept(),
             overhead,
-            ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }
     }
@@ -152,15 +151,17 @@ impl Server {
         runtime: &Runtime,
         live: &Arc<Live>,
         listener: TcpListener,
-        component: Option<String>,
+        serving: Serving,
     ) -> anyhow::Result<Self> {
         let address = listener.local_addr().context("cannot listen")?;
         let (stop, stopped) = oneshot::channel();
-        let task = runtime.spawn(http::serve(listener, http::router(live.clone(), component), async {
+        let scheme = serving.scheme();
+        let router = http::router(live.clone(), serving.options);
+        let task = runtime.spawn(http::serve_by(listener, router, serving.tls, async {
             // A sender that is gone says the same as one that has sent.
             let _ = stopped.await;
         }));
-        say::status(&format!("serving http://{address}/track"));
+        say::status(&format!("serving {scheme}://{address}/track"));
         Ok(Self { stop, task })
     }
 

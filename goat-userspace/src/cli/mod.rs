@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod doctor;
 mod duration;
+mod go_files;
 mod init;
 mod inspect;
 mod kept;
@@ -18,6 +19,7 @@ mod live;
 mod man;
 mod merge;
 mod observation;
+mod patch;
 mod pipeline;
 mod place;
 mod plan;
@@ -29,6 +31,7 @@ mod report_file;
 mod revision;
 mod run;
 mod say;
+mod serving;
 mod settings;
 mod state_dir;
 mod status;
@@ -80,6 +83,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Track(args) => track::run(args, &loaded),
         Command::Status(args) => status::run(args),
         Command::Merge(args) => merge::run(args),
+        Command::Patch(args) => patch::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
@@ -88,6 +92,15 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Version(args) => version::run(args),
+    }
+}
+
+/// Reads `text` as a goat.yaml, and what is wrong with it.
+#[cfg(fuzzing)]
+pub fn check_config(text: &str) {
+    match config::parse(Path::new(config::FILE_NAME), text) {
+        Ok(loaded) => drop(settings::Settings::merge(&args::ChangeArgs::default(), &loaded.config)),
+        Err(error) => drop(error.to_string()),
     }
 }
 
@@ -101,6 +114,7 @@ fn repository(command: &Command) -> Option<&Path> {
         Command::Clean(args) => Some(&args.repo),
         Command::Init(_)
         | Command::Inspect(_)
+        | Command::Patch(_)
         | Command::Merge(_)
         | Command::Report(_)
         | Command::Status(_)

@@ -9,7 +9,7 @@ use crate::{
     binary::{self, Binary},
     diff::{self, ChangeSet},
     plan::{self, AppInfo, ProbePlan},
-    source::{self, SourceIndex},
+    source::{self, MarkerKind, SourceIndex},
     track::{self, TrackPoints},
 };
 
@@ -18,6 +18,28 @@ pub(super) struct Change {
     pub(super) changes: ChangeSet,
     pub(super) sources: SourceIndex,
     pub(super) points: TrackPoints,
+    /// What `+goat:` comments leave out of the change, for people.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Takes the lines of blocks between `+goat:` comments out of the change.
+fn leave_out_marked(changes: &mut ChangeSet, sources: &SourceIndex) -> Vec<String> {
+    let mut said = Vec::new();
+    for (file, source) in changes.files.iter_mut().zip(&sources.files) {
+        for marker in &source.markers.list {
+            let place = format!("{}:{}", file.path, marker.lines.first);
+            match marker.kind {
+                MarkerKind::Delete => said.push(format!("{place}: nothing is observed from here to +goat:end")),
+                MarkerKind::Inserted => said.push(format!(
+                    "{place}: calls that the original goat inserted are in this source; they are not observed, and its own `goat clean` removes them"
+                )),
+                MarkerKind::Unpaired => said.push(format!("{place}: this +goat: comment has no other half and no effect")),
+                MarkerKind::Insert => {}
+            }
+        }
+        file.lines = file.lines.without(&source.markers.excluded());
+    }
+    said
 }
 
 /// As far as sources alone can tell.
@@ -32,9 +54,11 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
     let changes = diff::between(&settings.repo, &options)
         .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
     left_out::warn(&changes);
+    let mut changes = changes;
     let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
+    let left_out = leave_out_marked(&mut changes, &sources);
     let points = track::select(&changes, &sources, settings.granularity);
-    Ok(Change { changes, sources, points })
+    Ok(Change { changes, sources, points, left_out })
 }
 
 /// All the way, for the binary at `path`.
@@ -42,8 +66,9 @@ pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> a
     // The binary first: it is the cheaper of the two to be wrong about.
     let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
     let binary = Binary::open_with(path, &options)?;
-    let Change { changes, sources, points } = change(settings)?;
-    let warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
+    let Change { changes, sources, points, left_out } = change(settings)?;
+    let mut warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
+    warnings.extend(left_out);
     let resolved = plan::resolve(&plan::Inputs {
         app: app(settings, &changes),
         granularity: settings.granularity,

@@ -8,10 +8,12 @@ use crate::session::privileges::{self, Duties};
 /// Gives up the privileges that goat no longer needs, unless told to keep them. `pids` are the processes that were named; what
 /// was named in another way may be anyone's. What can't be given up is said, and no reason to end: the probes do as well
 /// with it.
-pub(super) fn reduce(live: &Live, observe: &ObserveArgs, pids: &[u32], sends_signals: bool) {
+pub(super) fn reduce(live: &Live, observe: &ObserveArgs, state: Option<&Path>, pids: &[u32], sends_signals: bool) {
     let Some(backend) = live.backend().filter(|_| !observe.keep_privileges) else { return };
     let other_users = pids.is_empty() || !pids.iter().all(|pid| privileges::is_own(*pid));
-    let writes: Vec<&Path> = observe.report.as_deref().into_iter().collect();
+    // A file in the directory of states stands for all of them.
+    let state = state.map(|dir| dir.join("state"));
+    let writes: Vec<&Path> = observe.report.as_deref().into_iter().chain(state.as_deref()).collect();
     match privileges::reduce(&Duties { backend, sends_signals, other_users, writes: &writes }) {
         Ok(kept) => {
             let kept: Vec<String> = kept.iter().map(ToString::to_string).collect();

@@ -31,7 +31,11 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let binary = find(program)?;
     let plan = plan(args, loaded, &binary)?;
     let runtime = live::runtime()?;
-    let listener = args.observe.listen.map(|address| live::bind(&runtime, address)).transpose()?;
+    let listener = args.observe.listen.map(|address| {
+        let serving = args.observe.serving(address)?;
+        anyhow::Ok((live::bind(&runtime, address)?, serving))
+    });
+    let listener = listener.transpose()?;
     let signals = {
         let _on_the_runtime = runtime.enter();
         Signals::new()?
@@ -44,10 +48,10 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
     let observation = observe(args, loaded, &plan, stopped.pid()).context("cannot attach")?;
     let live = Arc::new(Live::new(Arc::clone(&observation), args.observe.report.clone()));
-    let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
+    let server = listener.map(|(listener, serving)| Server::start(&runtime, &live, listener, serving));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
-    privileges::reduce(&live, &args.observe, &[child.id()], true);
+    privileges::reduce(&live, &args.observe, args.state.as_deref(), &[child.id()], true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
     if let Some(server) = server {

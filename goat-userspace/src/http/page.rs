@@ -1,47 +1,33 @@
-//! The page over HTTP: what [`html`] writes, behind a policy that allows no script but its own.
-
-use std::hash::{BuildHasher, Hasher, RandomState};
+//! The page over HTTP: what [`html`] writes, behind a policy that allows no style and no script but its own.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 
-use super::content;
-use crate::{
-    plan::ProbePlan,
-    report::{
-        ComponentReport, Report,
-        html::{self, Mode},
-    },
-};
+use super::{Snapshot, content, news};
+use crate::report::html::{self, Live, Page};
 
-/// The page of `component`; of the points that are in none, if there is no component at all.
-pub(super) fn answer(plan: &ProbePlan, report: &Report, component: Option<&ComponentReport>) -> Response {
-    let nonce = nonce();
-    let page = html::render(plan, report, component, Mode::Live(&nonce));
+/// The page of the component that `list` names; else of the one that the binary is. The report has all of `list`.
+pub(super) fn write(snapshot: &Snapshot, list: &str, place: &str) -> String {
+    let Snapshot { report, plan, status } = snapshot;
+    let asked = if list.is_empty() { None } else { report.select(list).ok().and_then(|c| c.first().copied()) };
+    let own = || report.components.get(report.component? as usize);
+    html::render(&Page {
+        plan,
+        report,
+        component: asked.or_else(own).or(report.components.first()),
+        status: Some(status),
+        live: Some(Live { events: "track/events", place, plan: &news::tag(plan) }),
+    })
+}
+
+pub(super) fn answer(page: String) -> Response {
     let mut response = content(StatusCode::OK, "text/html; charset=utf-8", page);
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
+    let policy = html::policy() + "; frame-ancestors 'none'";
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
-}
-
-/// A number that a page's author can't guess: std keys its hashers from the system's random source.
-fn nonce() -> String {
-    let half = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", half(), half())
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn no_two_pages_share_their_number() {
-        assert_ne!(super::nonce(), super::nonce());
-    }
 }

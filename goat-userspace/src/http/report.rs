@@ -6,31 +6,39 @@ use axum::{
     response::Response,
 };
 
-use super::{App, Snapshot, content, problem::problem};
-use crate::{report::Format, style::Style};
+use super::{App, content, problem::problem};
+use crate::{
+    report::{Format, html},
+    style::Style,
+};
 
 /// For a page that shows what others wrote: nothing of it may run, wherever it was saved from.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
 pub(super) async fn answer(State(app): State<App>, Query(query): Query<Vec<(String, String)>>) -> Response {
-    let (mut format, mut component) = (Format::Json, "");
+    let (mut format, mut component) = (Format::Json, String::new());
     for (name, value) in &query {
         match name.as_str() {
             "format" => match Format::from_word(value) {
                 Some(known) => format = known,
                 None => return problem(StatusCode::BAD_REQUEST, &unknown_format(value)),
             },
-            "component" => component = value,
+            "component" => component = value.clone(),
             other => {
                 return problem(StatusCode::BAD_REQUEST, &format!("no parameter {other:?}: use format and component"));
             }
         }
     }
-    let Snapshot { report, plan, .. } = app.source.snapshot();
-    match format.render(&report, component, Some(&plan), Style::PLAIN) {
+    let taken = app.snapshots.now().await;
+    let done = app.render(move || format.render(&taken.report, &component, Some(&taken.plan), Style::PLAIN)).await;
+    match done {
         Ok(text) => {
             let mut response = content(StatusCode::OK, format.media_type(), text);
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            let policy =
+                if format == Format::Html { html::policy() + "; sandbox allow-scripts" } else { POLICY.into() };
+            if let Ok(policy) = HeaderValue::from_str(&policy) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
             response
         }
         Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),

@@ -22,8 +22,8 @@ pub(super) async fn answer(State(app): State<App>, Query(query): Query<Vec<(Stri
         Ok(asked) => asked,
         Err(detail) => return problem(StatusCode::BAD_REQUEST, &detail),
     };
-    let report = app.source.snapshot().report;
-    match report.points(component) {
+    let taken = app.snapshots.now().await;
+    match taken.report.points(component) {
         Ok(points) => {
             let verdict = gate.judge(&points);
             let status = if verdict.decision == Decision::Pass { StatusCode::OK } else { fail };

@@ -18,7 +18,7 @@ mod function_entry;
 mod header;
 mod json;
 mod observability;
-
+mod operands;
 mod placement;
 mod probe_plan;
 mod resolve;

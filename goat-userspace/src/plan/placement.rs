@@ -102,9 +102,9 @@ fn on_edge(cfg: &Cfg, from: usize, to: usize) -> Result<Placed, Unobservable> {
     match cfg.insns[insn].flow {
         Flow::Branch(target, condition) if condition.0 < 16 => {
             let taken = cfg.insns[cfg.blocks[to].first].addr == target;
-            // Both sides may lead to one block.
+            // Both sides may lead to one block: a branch to the next instruction, which tells nothing.
             if block.succs.len() < 2 {
-                return in_block(cfg, from, insn);
+                return Err(Unobservable::Speculated);
             }
             let condition = if taken { condition } else { Condition(condition.0 ^ 1) };
             let class = class.ok_or(Unobservable::RefusedInstruction)?;

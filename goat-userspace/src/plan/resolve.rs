@@ -8,14 +8,8 @@ use std::{
 
 use super::{
     AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
-    Unobservable,
-    absent::Absent,
-    agreement::Agreement,
-    compiled::Compiled,
-    copy::Copy,
-    finder::{Finder, Found},
-    placement, sites,
-    wrapper::{self, Packages},
+    Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy, finder::Finder, placement,
+    sites, wrapper,
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
@@ -70,11 +64,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let compiled_file: Vec<Option<FileId>> = (inputs.sources.files.iter())
         .map(|f| paths.files.get(&f.path).and_then(|c| ids.get(c.file.as_str()).copied()))
         .collect();
-    let mut wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
-    let wrappers = ids.get(wrapper::FILE).copied();
-    if !wanted.is_empty() {
-        wanted.extend(wrappers);
-    }
+    let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
     let mut warnings = inputs.warnings.clone();
     warnings.extend(nothing_matched(&paths));
@@ -91,11 +81,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let by_function = points_by_function(inputs.points);
     let finder = Finder::new(inputs.sources, &compiled_file);
     let mut elsewhere: BTreeMap<u32, BTreeSet<BlockId>> = BTreeMap::new();
-    let mut packages = Packages::default();
-    for (function, found) in functions.iter().flat_map(|f| finder.copies(f).into_iter().map(move |found| (f, found))) {
-        if found.node.is_none() {
-            packages.add(&function.name, found.source);
-        }
+    for found in functions.iter().flat_map(|f| finder.copies(f)) {
         let body = inputs.sources.files[found.source as usize].functions[found.function.0 as usize].body;
         let of_file = elsewhere.entry(found.source).or_default();
         if found.root != body {
@@ -103,13 +89,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         }
     }
     for function in &functions {
-        let mut found = finder.copies(function);
-        let wrapped = wrappers.filter(|file| function.rows.iter().all(|row| row.file == *file));
-        let wrapped = wrapped.and_then(|file| Some((file, packages.wrapped(&function.name, inputs.sources)?)));
-        if let Some((file, (source, method))) = wrapped {
-            let root = inputs.sources.files[source as usize].functions[method.0 as usize].body;
-            found = vec![Found { source, function: method, root, file, node: None }];
-        }
+        let found = finder.copies(function);
         // Decoding costs more than everything else: only for functions that hold a point.
         if !found.iter().any(|f| by_function.contains_key(&(f.source, f.function))) {
             continue;
@@ -121,19 +101,31 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
                 continue;
             }
         };
-        if wrapped.is_some() && !wrapper::holds_body(&compiled, function) {
-            continue;
-        }
         for place in found {
             let source = &inputs.sources.files[place.source as usize];
             let bodies = &elsewhere[&place.source];
-            let mut copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
-            copy.wrapper = wrapped.is_some();
+            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
             for point in by_function.get(&(place.source, place.function)).into_iter().flatten() {
                 if copy.covers(point.anchor) {
                     statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
                 }
             }
+        }
+    }
+    let none = BTreeSet::new();
+    for found in wrapper::find(inputs.binary, inputs.sources, &compiled_file, &functions) {
+        let Some(points) = by_function.get(&(found.source, found.method)) else { continue };
+        let Ok(compiled) = Compiled::new(inputs.binary, &found.function) else { continue };
+        if !wrapper::holds_body(&compiled, &found.function) {
+            continue;
+        }
+        let source = &inputs.sources.files[found.source as usize];
+        let root = source.functions[found.method.0 as usize].body;
+        let bodies = elsewhere.get(&found.source).unwrap_or(&none);
+        let mut copy = Copy::new(&compiled, None, found.file, source, found.method, root, bodies);
+        copy.wrapper = true;
+        for point in points.iter().filter(|point| copy.covers(point.anchor)) {
+            statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
         }
     }
     let sites = slots.finish(inputs.binary, &mut statuses);
@@ -210,12 +202,9 @@ impl Gathered {
         let compiled = copy.compiled;
         let function = compiled.function.name.to_string();
         let inlined = copy.node.is_some();
-        let found = if compiled.cfg.incomplete {
-            Err(Unobservable::Speculated)
-        } else {
-            sites::locate(copy, point.anchor).and_then(|spots| placement::place(&compiled.cfg, &spots))
-        };
-        match found {
+        let found =
+            if compiled.cfg.incomplete { Err(Unobservable::Speculated) } else { sites::locate(copy, point.anchor) };
+        match found.and_then(|spots| placement::place(&compiled.cfg, &spots)) {
             Ok(placed) => {
                 let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
                 let mut keys = Vec::with_capacity(placed.len());

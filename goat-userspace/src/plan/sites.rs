@@ -15,11 +15,12 @@
 use super::{
     Condition, Unobservable,
     completion::completion,
-    control::{has_bodies, leaves, leaves_somewhere},
+    control::{has_bodies, is_fallen_into, leaves, leaves_somewhere},
     copy::{Copy, Evidence},
     entries::{self, Entry},
     every_way::lies_on_every_way,
     function_entry::{entered, function_entry},
+    operands,
     surroundings::{After, Before, Scopes, behind_a_choice, entered_later},
     wrapper,
 };
@@ -126,29 +127,18 @@ fn endless(copy: &Copy<'_, '_>, id: StatementId) -> Found {
     Ok(entered(copy, block).unwrap_or(spots))
 }
 
-/// A line within a statement. One that left no instruction is taken for the statement; one that did may be an operand that is not
+/// A line within a statement. One that left no instruction is taken for the statement, unless it is of an operand that is not
 /// always evaluated.
 fn part(copy: &Copy<'_, '_>, id: StatementId, line: u32) -> Found {
     let evidence = copy.evidence_on(LineRange::new(line, line), id);
+    if copy.source.operands.contains(line) {
+        return operands::locate(copy, id, line, evidence);
+    }
     if evidence.is_empty() {
         return statement(copy, id);
     }
     let spots = decided(copy, id, evidence)?;
-    match spots[..] {
-        [_] => Ok(spots),
-        // The test of `a && b` has the line of the operator, whether or not that line's operand was evaluated: a call tells.
-        _ => {
-            let calls = |spot: &Spot| match *spot {
-                Spot::Block { block, insn } => {
-                    let end = copy.compiled.cfg.blocks[block].end;
-                    (insn..end).any(|i| copy.line(i) == Some(line) && copy.compiled.cfg.insns[i].effect)
-                }
-                _ => false,
-            };
-            let spots: Vec<Spot> = spots.into_iter().filter(calls).collect();
-            if spots.is_empty() { Err(Unobservable::Speculated) } else { Ok(spots) }
-        }
-    }
+    if let [_] = spots[..] { Ok(spots) } else { Err(Unobservable::Speculated) }
 }
 
 /// The statements behind one that has no evidence: what comes next in its list runs if and only if it does, as long as it is
@@ -222,6 +212,12 @@ pub(super) fn block_entry(copy: &Copy<'_, '_>, id: BlockId) -> Found {
             None => statement(copy, owner),
         };
     }
+    if is_fallen_into(copy, id) {
+        // Its values are not compared on the way from the case in front: only what it does itself tells.
+        let first = *block.statements.first().ok_or(Unobservable::OptimisedOut)?;
+        let own = from_evidence(copy, first, copy.evidence(first));
+        return own.or_else(|_| from_evidence(copy, first, copy.weak_evidence(first))).or_else(|_| behind(copy, first));
+    }
     match entries::entry(copy, id) {
         Some(Entry::Edges(edges)) => return Ok(edges.into_iter().map(|(from, to)| Spot::Edge { from, to }).collect()),
         Some(Entry::Flags { insn, condition }) => {
@@ -248,7 +244,7 @@ pub(super) fn from_evidence(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<
 }
 
 /// Of the blocks with evidence of `id`, those that decide.
-fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
+pub(super) fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Evidence>) -> Found {
     if evidence.is_empty() {
         return Err(Unobservable::OptimisedOut);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Order, Report, UnknownComponent, badge, cobertura, cover_profile, github,
-    html::{self, Mode},
+    html::{self, Page},
     json, junit, lcov, markdown, sarif, text,
 };
 use crate::{plan::ProbePlan, style::Style};
@@ -116,7 +116,10 @@ impl Format {
             Self::Text => text::components(report, &points.components, style),
             Self::Json => json::render(report, &report.select(list)?, Order::IdAscending) + "\n",
             Self::Markdown => markdown::render(&points, plan),
-            Self::Html => html::render(needed()?, report, points.components.first().copied(), Mode::Frozen),
+            Self::Html => {
+                let (plan, component) = (needed()?, points.components.first().copied());
+                html::render(&Page { plan, report, component, status: None, live: None })
+            }
             Self::CoverProfile => cover_profile::render(&points, needed()?),
             Self::Lcov => lcov::render(&points),
             Self::Cobertura => cobertura::render(&points),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use md5::{Digest, Md5};
 use serde::Serialize;
 
-use super::{ComponentReport, Item, Order, Report, rfc3339};
+use super::{ComponentReport, Item, Listed, Order, Report, rfc3339};
 use crate::DataType;
 
 #[derive(Serialize)]
@@ -84,11 +84,16 @@ struct Limits {
 
 /// `components` of `report` as JSON on one line, without a line break at its end.
 pub fn render(report: &Report, components: &[&ComponentReport], order: Order) -> String {
+    render_listed(report, components, order, &Listed::default())
+}
+
+/// [`render`] with the points that `listed` lists.
+pub fn render_listed(report: &Report, components: &[&ComponentReport], order: Order, listed: &Listed) -> String {
     let answer = Answer {
         name: &report.name,
         version: &report.version,
-        results: components.iter().map(|component| view(component, order)).collect(),
-        no_component: points(&report.no_component, order),
+        results: components.iter().map(|component| view(component, order, listed)).collect(),
+        no_component: points(&report.no_component, order, listed),
         schema_version: SCHEMA_VERSION,
         data_type: report.data_type,
         taken: rfc3339(report.taken),
@@ -97,7 +102,7 @@ pub fn render(report: &Report, components: &[&ComponentReport], order: Order) ->
     serde_json::to_string(&answer).expect("the view has string keys only and fails at nothing")
 }
 
-fn view(component: &ComponentReport, order: Order) -> Component<'_> {
+fn view<'a>(component: &'a ComponentReport, order: Order, listed: &Listed) -> Component<'a> {
     let totals = component.totals;
     Component {
         id: component.id,
@@ -112,7 +117,7 @@ fn view(component: &ComponentReport, order: Order) -> Component<'_> {
             unobservable: totals.unobservable,
             excluded: totals.excluded,
             reasons: component.reasons(),
-            items: points(&component.items, order),
+            items: points(&component.items, order, listed),
         },
     }
 }
@@ -126,8 +131,8 @@ fn version(items: &[Item]) -> String {
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn points(items: &[Item], order: Order) -> Vec<Point<'_>> {
-    let mut sorted: Vec<&Item> = items.iter().collect();
+fn points<'a>(items: &'a [Item], order: Order, listed: &Listed) -> Vec<Point<'a>> {
+    let mut sorted: Vec<&Item> = items.iter().filter(|item| listed.lists(item)).collect();
     order.sort(&mut sorted);
     sorted.into_iter().map(Point::from).collect()
 }

@@ -31,9 +31,9 @@ mod xml;
 
 pub use carried::{Carried, carry};
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
-pub use estimate::Estimate;
+pub use estimate::{Estimate, about};
 pub use format::{Format, FormatError};
 pub use points::Points;
-pub use selection::{Order, UnknownComponent};
+pub use selection::{Listed, Order, UnknownComponent, UnknownState};
 pub use time::{instant, rfc3339};
 pub use verdict::{Decision, Gate, Limit, Percent, Verdict};

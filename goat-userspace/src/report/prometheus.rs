@@ -1,11 +1,15 @@
-//! The report for Prometheus: the original's three gauges under their names, and three of ours for what they do not count.
+//! The report for Prometheus: the original's three gauges under their names, three of ours for what they do not count, and how
+//! the tracing itself does.
+
+use std::collections::BTreeMap;
 
 use prometheus::{
     TextEncoder,
-    proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType},
+    proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType},
 };
 
-use super::{ComponentReport, Report, Totals, UnknownComponent};
+use super::{ComponentReport, Item, Report, Totals, UnknownComponent};
+use crate::status::Status;
 
 /// A gauge's name, its help text, and what it shows of a component.
 type Series = (&'static str, &'static str, fn(&Totals) -> usize);
@@ -20,41 +24,139 @@ const SERIES: [Series; 6] = [
     ("goat_track_excluded", "Goat track points not in question for this binary", |totals| totals.excluded),
 ];
 
-/// The gauges of every component, or of the one that `component` names, in Prometheus' text format.
-pub fn render(report: &Report, component: Option<&str>) -> Result<String, UnknownComponent> {
+/// One series' labels and value.
+pub struct Sample {
+    /// Names and values, in the order in which they are shown.
+    pub labels: Vec<(&'static str, String)>,
+    /// Its value.
+    pub value: f64,
+}
+
+/// The gauges of every component, or of the one that `component` names. Without components there are none.
+pub fn families(report: &Report, component: Option<&str>) -> Result<Vec<MetricFamily>, UnknownComponent> {
     let components = match component {
         Some(name) => std::slice::from_ref(report.component_named(name)?),
         None => &report.components,
     };
     if components.is_empty() {
-        return Ok(String::new());
+        return Ok(Vec::new());
     }
-    let families: Vec<_> = SERIES.iter().map(|series| family(report, components, series)).collect();
-    Ok(TextEncoder::new().encode_to_string(&families).expect("each family has a name and a gauge per component"))
+    Ok(SERIES.iter().map(|series| of_components(report, components, series)).collect())
 }
 
-fn family(report: &Report, components: &[ComponentReport], &(name, help, value): &Series) -> MetricFamily {
-    let metrics = components.iter().map(|component| {
-        let mut gauge = Gauge::default();
+/// How the tracing itself does: probes by state, hits, targets, cost, and which goat this is.
+pub fn status(status: &Status) -> Vec<MetricFamily> {
+    use MetricType::{COUNTER, GAUGE};
+    let one = |value: f64| [Sample { labels: vec![], value }];
+    let probes = status.probes;
+    let states = [
+        ("pending", probes.pending),
+        ("armed", probes.armed),
+        ("disarmed", probes.disarmed),
+        ("throttled", probes.throttled),
+        ("not-armed", probes.not_armed),
+    ];
+    let states = states.map(|(state, n)| Sample { labels: vec![("state", state.into())], value: n as f64 });
+    let mut families = vec![
+        family("goat_probes", "Probes by what has become of them", GAUGE, states),
+        family("goat_probe_hits_total", "Hits that goat's probes have counted", COUNTER, one(probes.hits as f64)),
+    ];
+    if !status.targets.is_empty() {
+        let up = status.targets.iter().map(|target| Sample {
+            labels: vec![
+                ("pid", target.pid.to_string()),
+                ("exe", target.exe.to_string_lossy().into_owned()),
+                ("build_id", target.build_id.clone().unwrap_or_default()),
+            ],
+            value: f64::from(u8::from(target.up)),
+        });
+        families.push(family("goat_target_up", "Whether a watched process still runs", GAUGE, up));
+    }
+    if let Some(overhead) = status.overhead {
+        for (name, help, value) in [
+            ("goat_overhead_ratio", "Share of the targets' CPU time that probes take", overhead.ratio),
+            ("goat_overhead_budget_ratio", "Share of the targets' CPU time that probes may take", overhead.budget),
+            ("goat_probe_hits_per_second", "Hits a second, all probes together", overhead.hits_per_second),
+            ("goat_probes_waiting", "Probes that wait for their turn to be armed", overhead.waiting as f64),
+        ] {
+            families.push(family(name, help, GAUGE, one(value)));
+        }
+    }
+    let labels = vec![
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("backend", status.backend.clone().unwrap_or_default()),
+    ];
+    families.push(family("goat_build_info", "Which goat this is", GAUGE, [Sample { labels, value: 1.0 }]));
+    families
+}
+
+/// A series for each point of `component`, or of all: large changes make many.
+pub fn points(report: &Report, component: Option<&str>) -> Vec<MetricFamily> {
+    let wanted = report.components.iter().filter(|c| component.is_none_or(|name| c.name == name));
+    let items: BTreeMap<u32, &Item> = wanted.flat_map(|c| &c.items).map(|item| (item.id, item)).collect();
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let samples = items.into_values().map(|item| Sample {
+        labels: vec![
+            ("id", item.id.to_string()),
+            ("file", item.file.as_str().to_owned()),
+            ("line", item.line.to_string()),
+            ("function", item.function.clone()),
+            ("state", item.state.as_str().to_owned()),
+        ],
+        value: item.count as f64,
+    });
+    let help = "How often a point ran; at most 1 where goat counts only whether";
+    vec![family("goat_point_hits_total", help, MetricType::COUNTER, samples)]
+}
+
+/// `families` in Prometheus' text format. Each of them has a series.
+pub fn text(families: &[MetricFamily]) -> String {
+    TextEncoder::new().encode_to_string(families).expect("each family has a name and a series")
+}
+
+fn of_components(report: &Report, components: &[ComponentReport], &(name, help, value): &Series) -> MetricFamily {
+    let samples = components.iter().map(|component| Sample {
+        labels: vec![
+            ("app", report.name.clone()),
+            ("version", report.version.clone()),
+            ("component", component.name.clone()),
+        ],
         // Exact below 2^53.
-        gauge.set_value(value(&component.totals) as f64);
-        let mut metric = Metric::from_gauge(gauge);
-        let labels = [("app", &report.name), ("version", &report.version), ("component", &component.name)];
-        metric.set_label(labels.map(|(name, value)| label(name, value)).into());
+        value: value(&component.totals) as f64,
+    });
+    family(name, help, MetricType::GAUGE, samples)
+}
+
+/// A family of counters or gauges.
+pub fn family(name: &str, help: &str, kind: MetricType, samples: impl IntoIterator<Item = Sample>) -> MetricFamily {
+    let metrics = samples.into_iter().map(|Sample { labels, value }| {
+        let mut metric = Metric::default();
+        if kind == MetricType::COUNTER {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            metric.set_counter(counter);
+        } else {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            metric.set_gauge(gauge);
+        }
+        metric.set_label(labels.into_iter().map(|(name, value)| label(name, value)).collect());
         metric
     });
     let mut family = MetricFamily::default();
     family.set_name(name.into());
     family.set_help(help.into());
-    family.set_field_type(MetricType::GAUGE);
+    family.set_field_type(kind);
     family.set_metric(metrics.collect());
     family
 }
 
-fn label(name: &str, value: &str) -> LabelPair {
+fn label(name: &str, value: String) -> LabelPair {
     let mut pair = LabelPair::default();
     pair.set_name(name.into());
-    pair.set_value(value.into());
+    pair.set_value(value);
     pair
 }
 
@@ -63,7 +165,11 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::{DataType, counts::Counts, plan::sample, report};
+    use crate::{DataType, counts::Counts, plan::sample, report, status::ProbeStates};
+
+    fn render(report: &Report, component: Option<&str>) -> Result<String, UnknownComponent> {
+        families(report, component).map(|families| text(&families))
+    }
 
     fn sample_report() -> Report {
         let mut counts = Counts::none(3, UNIX_EPOCH);
@@ -125,5 +231,50 @@ goat_track_excluded{app=\"shop\",version=\"1.1.0\",component=\"cmd/shopd\"} 1
         let mut report = sample_report();
         report.components.clear();
         assert_eq!(render(&report, None).unwrap(), "");
+    }
+
+    #[test]
+    fn the_tracing_says_how_it_does() {
+        let mut status = Status {
+            backend: Some("uprobe_multi".into()),
+            probes: ProbeStates { armed: 2, disarmed: 1, throttled: 3, hits: 40, ..ProbeStates::default() },
+            ..Status::default()
+        };
+        let text_of = |status: &Status| text(&super::status(status));
+        let bare = text_of(&status);
+        for line in [
+            "goat_probes{state=\"pending\"} 0",
+            "goat_probes{state=\"armed\"} 2",
+            "goat_probes{state=\"throttled\"} 3",
+            "goat_probe_hits_total 40",
+            "# TYPE goat_probe_hits_total counter",
+            &format!("goat_build_info{{version=\"{}\",backend=\"uprobe_multi\"}} 1", env!("CARGO_PKG_VERSION")),
+        ] {
+            assert!(bare.lines().any(|found| found == line), "{line}\n{bare}");
+        }
+        // What no one measures is not 0.
+        assert!(!bare.contains("goat_overhead") && !bare.contains("goat_target_up"));
+        let target = |pid, up| crate::status::TargetStatus {
+            pid,
+            exe: "/usr/bin/shopd".into(),
+            build_id: Some("a/b".into()),
+            since: UNIX_EPOCH,
+            up,
+            probed: up,
+        };
+        status.targets = vec![target(7, false), target(8, true)];
+        status.overhead =
+            Some(crate::status::Overhead { ratio: 0.004, budget: 0.01, hits_per_second: 12.5, waiting: 3 });
+        let full = text_of(&status);
+        for line in [
+            "goat_target_up{pid=\"7\",exe=\"/usr/bin/shopd\",build_id=\"a/b\"} 0",
+            "goat_target_up{pid=\"8\",exe=\"/usr/bin/shopd\",build_id=\"a/b\"} 1",
+            "goat_overhead_ratio 0.004",
+            "goat_overhead_budget_ratio 0.01",
+            "goat_probe_hits_per_second 12.5",
+            "goat_probes_waiting 3",
+        ] {
+            assert!(full.lines().any(|found| found == line), "{line}\n{full}");
+        }
     }
 }

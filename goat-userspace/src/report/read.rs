@@ -137,11 +137,11 @@ fn item(point: Point) -> Result<Item, Error> {
         reason: point.reason,
         blind: point.blind,
         first_hit: first_hit.transpose()?,
-        estimate: point.estimate.map(estimate).transpose()?,
+        estimate: point.estimate.as_ref().map(estimate).transpose()?,
     })
 }
 
-fn estimate(limits: Limits) -> Result<Estimate, Error> {
+fn estimate(limits: &Limits) -> Result<Estimate, Error> {
     let time = |field, seconds: f64| {
         // In whole milliseconds, as they were written.
         let time = Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3);

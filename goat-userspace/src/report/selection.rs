@@ -1,6 +1,6 @@
-//! What of a report is asked for, and in which order: the original's `component` and `order`.
+//! What of a report is asked for, and in which order: the original's `component` and `order`, and `state` and `file` of ours.
 
-use super::{ComponentReport, Item, Report};
+use super::{ComponentReport, Item, Report, State};
 
 /// The order of a component's items. Ties at a count are ordered by id; the original leaves them to chance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -37,6 +37,55 @@ impl Order {
     }
 }
 
+/// Which points of a component are listed. Its numbers are those of all its points, whatever is listed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Listed {
+    /// Only points in one of these states; in any, if there are none.
+    states: Vec<State>,
+    /// Only points of this file, or of the files below this directory.
+    file: Option<String>,
+}
+
+/// A state was asked for that there is not.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no state {asked:?}: use one or several of {}, with commas between", State::ALL.map(State::as_str).join(", "))]
+pub struct UnknownState {
+    /// The word asked for.
+    pub asked: String,
+}
+
+impl Listed {
+    /// From the texts of `state`, a comma list, and `file`. Empty ones list everything.
+    pub fn from_query(states: &str, file: &str) -> Result<Self, UnknownState> {
+        let words = states.split(',').filter(|_| !states.is_empty());
+        let state = |word: &str| {
+            State::ALL
+                .into_iter()
+                .find(|state| state.as_str() == word)
+                .ok_or_else(|| UnknownState { asked: word.into() })
+        };
+        let mut states = Vec::new();
+        for word in words {
+            let state = state(word)?;
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        }
+        let file = Some(file.trim_end_matches('/')).filter(|file| !file.is_empty()).map(Into::into);
+        Ok(Self { states, file })
+    }
+
+    /// Whether `item` is listed.
+    pub fn lists(&self, item: &Item) -> bool {
+        let in_state = self.states.is_empty() || self.states.contains(&item.state);
+        let in_file = self.file.as_deref().is_none_or(|wanted| {
+            let rest = item.file.as_str().strip_prefix(wanted);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        in_state && in_file
+    }
+}
+
 /// A component was asked for that the report does not have.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no component {asked:?}: there are {}", .known.join(", "))]
@@ -59,12 +108,17 @@ impl Report {
         if list.is_empty() {
             return Ok(self.components.iter().collect());
         }
-        // Answers are no longer than this makes them: a list of a million times the same component is refused.
-        let limit = self.components.len().saturating_mul(MAX_REPEATS).max(MAX_REPEATS);
+        let limit = self.longest_list();
         list.split(',')
             .enumerate()
             .map(|(place, asked)| if place < limit { self.named_or_numbered(asked) } else { Err(self.unknown(asked)) })
             .collect()
+    }
+
+    /// As many components as a list may name. Answers are no longer than this makes them: a list of a million times the same
+    /// component is refused.
+    pub fn longest_list(&self) -> usize {
+        self.components.len().saturating_mul(MAX_REPEATS).max(MAX_REPEATS)
     }
 
     fn named_or_numbered(&self, asked: &str) -> Result<&ComponentReport, UnknownComponent> {
@@ -145,5 +199,40 @@ mod tests {
         ] {
             assert_eq!(Order::from_query(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn points_are_listed_by_state_and_file() {
+        let report = report::new(&sample::plan(), &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let check = |states: &str, file: &str, expected: &[u32]| {
+            let listed = Listed::from_query(states, file).unwrap();
+            let items = report.components[1].items.iter().filter(|item| listed.lists(item));
+            assert_eq!(items.map(|item| item.id).collect::<Vec<_>>(), expected, "{states:?} {file:?}");
+        };
+        check("", "", &[1, 2, 3, 4]);
+        check("not-executed", "", &[1, 2]);
+        check("unobservable,excluded", "", &[3, 4]);
+        check("covered", "", &[]);
+        check("", "cart.go", &[1, 2, 3]);
+        check("", "cart", &[]);
+        check("", "ctl.go/", &[4]);
+        check("excluded", "cart.go", &[]);
+        assert_eq!(
+            Listed::from_query("covered,ran", "").unwrap_err().to_string(),
+            "no state \"ran\": use one or several of covered, not-executed, not-armed, unobservable, excluded, with commas between"
+        );
+        assert!(Listed::from_query("covered,", "").is_err());
+    }
+
+    #[test]
+    fn a_directory_lists_the_files_below_it() {
+        let mut plan = sample::plan();
+        plan.files[0].path = "internal/cart/cart.go".into();
+        let report = report::new(&plan, &Counts::none(3, UNIX_EPOCH), DataType::Bool);
+        let listed = |file: &str| {
+            let listed = Listed::from_query("", file).unwrap();
+            report.components[1].items.iter().filter(|item| listed.lists(item)).count()
+        };
+        assert_eq!([listed("internal"), listed("internal/cart/"), listed("internal/ca"), listed("/")], [3, 3, 0, 4]);
     }
 }

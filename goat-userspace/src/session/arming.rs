@@ -1,11 +1,14 @@
 //! Whether each site's breakpoint is in the text: read back after attaching, never assumed.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use super::{executable::Executable, process::Process, slot_set::SlotSet, text::Text};
+use super::{executable::Executable, neighbours::Whose, process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -21,6 +24,8 @@ const CALL: u8 = 0xe8;
 
 /// How far apart sites may lie to be read at once.
 const NEAR: u64 = 4096;
+/// How often disarmed sites are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How much text is read at once.
 const MAX_READ: u64 = 64 * 1024;
 
@@ -34,16 +39,16 @@ pub(super) struct Arming {
     /// Locked while texts are read or written, so that a disarmed site is not taken for one that never was armed.
     texts: Mutex<Vec<Text>>,
     /// The files that are probed.
-    probed: Mutex<Vec<Arc<Executable>>>,
-    /// Whether another session probed any of them when it was last asked.
-    was_shared: AtomicBool,
+    probed: Mutex<Vec<(Arc<Executable>, Whose)>>,
+    /// When disarmed sites were last looked at.
+    looked: Mutex<Instant>,
     paused: AtomicBool,
 }
 
 impl Drop for Arming {
     fn drop(&mut self) {
         let probed = self.probed.get_mut().unwrap_or_else(PoisonError::into_inner);
-        probed.drain(..).for_each(|executable| executable.withdraw());
+        probed.drain(..).for_each(|(executable, whose)| executable.withdraw(whose));
     }
 }
 
@@ -75,7 +80,7 @@ impl Arming {
             states,
             texts: Mutex::default(),
             probed: Mutex::default(),
-            was_shared: AtomicBool::new(false),
+            looked: Mutex::new(Instant::now()),
             paused: AtomicBool::new(false),
         }
     }
@@ -118,26 +123,23 @@ impl Arming {
     }
 
     /// Says to other sessions that `executable` is probed.
-    pub(super) fn announce(&self, executable: &Arc<Executable>) {
-        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !probed.iter().any(|known| Arc::ptr_eq(known, executable)) {
-            executable.announce();
-            probed.push(Arc::clone(executable));
-        }
+    pub(super) fn announce(&self, executable: &Arc<Executable>, whose: Whose) {
+        executable.announce(whose);
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner).push((Arc::clone(executable), whose));
     }
 
     /// Says that it is no longer.
-    pub(super) fn withdraw(&self, executable: &Arc<Executable>) {
+    pub(super) fn withdraw(&self, executable: &Arc<Executable>, whose: Whose) {
         let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = probed.iter().position(|known| Arc::ptr_eq(known, executable)) {
-            probed.swap_remove(at).withdraw();
+        if let Some(at) = probed.iter().position(|(known, of)| Arc::ptr_eq(known, executable) && *of == whose) {
+            probed.swap_remove(at).0.withdraw(whose);
         }
     }
 
     /// Whether another session counts by the breakpoints in these texts: then none is taken out.
     fn is_shared(&self) -> bool {
         let probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
-        probed.iter().any(|executable| executable.is_shared())
+        probed.iter().any(|(executable, _)| executable.is_shared())
     }
 
     /// Keeps `text` to disarm sites in, and reads its linked sites back.
@@ -191,16 +193,10 @@ impl Arming {
     pub(super) fn take_out(&self, slots: &[Slot], state: Armed) -> std::io::Result<()> {
         let texts = self.lock();
         let is_shared = self.is_shared();
-        if self.was_shared.swap(is_shared, Ordering::Relaxed) && !is_shared {
-            // The other session's attaching has put back what was out, and for this one's sake the kernel has left it there.
-            let out = (0..self.sites.len()).filter(|slot| self.is_out(*slot));
-            out.flat_map(|slot| texts.iter().map(move |text| (text, slot))).try_for_each(|(text, slot)| {
-                if text.linked().contains(slot as Slot) { self.write_original(text, slot) } else { Ok(()) }
-            })?;
-        }
         if is_shared || self.is_paused() {
             return Ok(());
         }
+        self.take_out_again(&texts)?;
         for slot in slots.iter().map(|s| *s as usize) {
             if !self.can_be_disarmed(slot) || texts.is_empty() {
                 continue;
@@ -212,7 +208,6 @@ impl Arming {
         }
         if self.is_shared() {
             // It came while this wrote, and said so before it attached: what it needs is put back.
-            self.was_shared.store(true, Ordering::Relaxed);
             for slot in slots.iter().map(|s| *s as usize).filter(|slot| self.is_out(*slot)) {
                 texts.iter().try_for_each(|text| self.write_breakpoint(text, slot))?;
             }
@@ -223,6 +218,28 @@ impl Arming {
     /// Whether the breakpoint was taken out, for good or for a while.
     fn is_out(&self, slot: usize) -> bool {
         matches!(self.state(slot), Armed::Disarmed | Armed::Throttled)
+    }
+
+    /// Takes breakpoints out that are back: another session that attached had them put in, and when it left, the kernel let them
+    /// stay for this one's sake. Looks once in a while only; ten thousand sites take about a millisecond.
+    fn take_out_again(&self, texts: &[Text]) -> std::io::Result<()> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        *looked = Instant::now();
+        for text in texts {
+            let is_out = |slot: &Slot| self.is_out(*slot as usize) && text.linked().contains(*slot);
+            let slots: Vec<Slot> = self.order.iter().copied().filter(is_out).collect();
+            let mut back = Vec::new();
+            self.for_each_in(text, &slots, |slot, bytes| {
+                if bytes.starts_with(self.breakpoint) {
+                    back.push(slot);
+                }
+            });
+            back.into_iter().try_for_each(|slot| self.write_original(text, slot))?;
+        }
+        Ok(())
     }
 
     /// Puts the breakpoint of each of `slots` that is out for a while back into every text.

@@ -14,6 +14,7 @@ use super::{
     executable::Executable,
     lease::Lease,
     linker::{self, Link, Linked, Linker, Scope},
+    neighbours::Whose,
     process::{Proc, Process},
     scan::Scan,
     slot_set::SlotSet,
@@ -85,6 +86,10 @@ impl Binding {
     fn is_one_by_one(&self) -> bool {
         self.process.is_none() && self.lease.is_none()
     }
+
+    fn whose(&self) -> Whose {
+        self.process.as_ref().map_or(Whose::Everyone, |process| Whose::Process(process.start()))
+    }
 }
 
 const NO_LEASE: &str = "goat can't hold back writers to the file (for another user's, that takes CAP_LEASE), and arms its processes one \
@@ -128,14 +133,14 @@ impl Bindings {
         let one_by_one = binding.is_one_by_one();
         let is_wanted =
             |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed && !self.refused.contains(*slot);
+        // Before the links: whoever takes the breakpoints of others out has to know of them by then.
+        self.arming.announce(&binding.executable, binding.whose());
         if one_by_one {
             self.lock().push(binding);
             self.adopt()?;
             return Ok(id);
         }
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
-        // Before the links: whoever takes the breakpoints of others out has to know of them by then.
-        self.arming.announce(&binding.executable);
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&mut binding).and_then(|_| match self.settings.in_waves {
             true => Ok(()),
@@ -258,7 +263,8 @@ impl Bindings {
         let (out, back): (HashSet<Slot>, HashSet<Slot>) =
             (out.iter().copied().collect(), back.iter().copied().collect());
         let (mut old, mut twice) = (Vec::new(), Vec::new());
-        for binding in &mut *self.lock() {
+        // Those of processes that are armed one by one have links of their own.
+        for binding in self.lock().iter_mut().filter(|binding| !binding.is_one_by_one()) {
             // What is not linked yet is not to be.
             binding.waiting.retain(|slot| !out.contains(slot));
             for link in std::mem::take(&mut binding.links) {
@@ -367,13 +373,11 @@ impl Bindings {
     /// The texts first: what is written there must not outlive the uprobes.
     fn release(&self, binding: Binding) {
         self.arming.forget(&binding.linked);
+        let whose = binding.whose();
         linker::close(binding.links);
         // Whoever waits to write to the file may do so now.
         drop(binding.lease);
-        let is_probed = self.lock().iter().any(|other| Arc::ptr_eq(&other.executable, &binding.executable));
-        if !is_probed {
-            self.arming.withdraw(&binding.executable);
-        }
+        self.arming.withdraw(&binding.executable, whose);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {

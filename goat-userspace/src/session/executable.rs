@@ -14,7 +14,7 @@ use std::{
 use super::{
     Error,
     lease::Lease,
-    neighbours,
+    neighbours::{self, Whose},
     process::{Proc, Process, inaccessible},
 };
 use crate::{
@@ -26,8 +26,8 @@ use crate::{
 pub struct Executable {
     file: File,
     version: Version,
-    /// How many sessions probe it.
-    announced: Mutex<usize>,
+    /// In whom it is probed, as often as it is said.
+    announced: Mutex<Vec<Whose>>,
 }
 
 /// What tells one content of one file from another. Not its device: on stacked file systems the same file has several.
@@ -93,26 +93,25 @@ impl Executable {
     }
 
     /// Says to other sessions that it is probed, until [`Self::withdraw`] has been called as often.
-    pub(super) fn announce(&self) {
-        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-        *announced += 1;
-        if *announced == 1 {
-            neighbours::announce(&self.file);
-        }
+    pub(super) fn announce(&self, whose: Whose) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).push(whose);
+        neighbours::announce(&self.file, whose);
     }
 
-    /// Says that it is no longer probed.
-    pub(super) fn withdraw(&self) {
+    /// Says that it is no longer probed there.
+    pub(super) fn withdraw(&self, whose: Whose) {
         let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-        *announced = announced.saturating_sub(1);
-        if *announced == 0 {
-            neighbours::withdraw(&self.file);
+        if let Some(at) = announced.iter().position(|known| *known == whose) {
+            announced.swap_remove(at);
         }
+        neighbours::withdraw(&self.file);
+        announced.iter().for_each(|whose| neighbours::announce(&self.file, *whose));
     }
 
-    /// Whether another session probes it too.
+    /// Whether another session probes any of those that this one does.
     pub(super) fn is_shared(&self) -> bool {
-        neighbours::are_there(&self.file)
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        announced.iter().any(|whose| neighbours::are_there(&self.file, *whose))
     }
 
     /// Which content of which file it was when it was opened.

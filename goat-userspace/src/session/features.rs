@@ -15,6 +15,7 @@ pub enum Capability {
     DacOverride,
     DacReadSearch,
     Kill,
+    Lease,
     SysPtrace,
     SysAdmin,
     Perfmon,
@@ -22,8 +23,16 @@ pub enum Capability {
 }
 
 impl Capability {
-    const ALL: [Self; 7] =
-        [Self::DacOverride, Self::DacReadSearch, Self::Kill, Self::SysPtrace, Self::SysAdmin, Self::Perfmon, Self::Bpf];
+    const ALL: [Self; 8] = [
+        Self::DacOverride,
+        Self::DacReadSearch,
+        Self::Kill,
+        Self::Lease,
+        Self::SysPtrace,
+        Self::SysAdmin,
+        Self::Perfmon,
+        Self::Bpf,
+    ];
 
     /// All that it takes to probe any user's processes by uprobe_multi. /proc/PID/mem belongs to the process's user, mode 0600.
     pub const FOR_OTHERS: [Self; 4] = [Self::Bpf, Self::Perfmon, Self::SysPtrace, Self::DacOverride];
@@ -34,6 +43,7 @@ impl Capability {
             Self::DacOverride => 1,
             Self::DacReadSearch => 2,
             Self::Kill => 5,
+            Self::Lease => 28,
             Self::SysPtrace => 19,
             Self::SysAdmin => 21,
             Self::Perfmon => 38,
@@ -48,6 +58,7 @@ impl fmt::Display for Capability {
             Self::DacOverride => "CAP_DAC_OVERRIDE",
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
             Self::Kill => "CAP_KILL",
+            Self::Lease => "CAP_LEASE",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::Perfmon => "CAP_PERFMON",

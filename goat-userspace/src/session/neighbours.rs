@@ -2,7 +2,7 @@
 //!
 //! The kernel keeps one breakpoint at an address for all who ask for it. goat takes breakpoints out of texts by itself, which is
 //! right only as long as no one else counts by them. So each session holds a lock for reading on a byte of the file that it
-//! probes, and asks whether it could have one for writing. The locks are those of open file descriptions (fcntl_locking(2)):
+//! probes, one for each process, and asks whether it could have one for writing. The locks are those of open file descriptions (fcntl_locking(2)):
 //! they end with the process, however it ends, and bind no one who does not ask for the same byte.
 
 use std::{fs::File, io, mem, os::fd::AsRawFd};
@@ -10,43 +10,65 @@ use std::{fs::File, io, mem, os::fd::AsRawFd};
 /// Far behind the end of any executable: `goat` in ASCII, and then zeros.
 const BYTE: libc::off_t = 0x676f_6174 << 24;
 
+/// Whose probes a lock stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Whose {
+    /// The process that was started so many ticks after boot: every pid namespace has the same number for it.
+    Process(u64),
+    /// Every process that runs the file.
+    Everyone,
+}
+
+/// More ticks than any machine has been up.
+const TICKS: libc::off_t = 1 << 44;
+
+impl Whose {
+    fn range(self) -> (libc::off_t, libc::off_t) {
+        match self {
+            Self::Process(ticks) => (BYTE + libc::off_t::try_from(ticks).unwrap_or(0).min(TICKS - 1), 1),
+            Self::Everyone => (BYTE, TICKS),
+        }
+    }
+}
+
 /// Says to other sessions that `file` is probed, until it is closed or [`withdraw`]n. Where files can't be locked, no one hears it.
-pub(super) fn announce(file: &File) {
-    if let Err(error) = lock(file, libc::F_RDLCK) {
+pub(super) fn announce(file: &File, whose: Whose) {
+    if let Err(error) = lock(file, libc::F_RDLCK, whose) {
         tracing::debug!(%error, "cannot lock the executable: other goats are not told of");
     }
 }
 
-/// Takes [`announce`] back.
+/// Takes every [`announce`] of `file` back.
 pub(super) fn withdraw(file: &File) {
-    if let Err(error) = lock(file, libc::F_UNLCK) {
+    if let Err(error) = lock(file, libc::F_UNLCK, Whose::Everyone) {
         tracing::debug!(%error, "cannot unlock the executable");
     }
 }
 
-/// Whether another session has announced that it probes `file`. Where files can't be locked, none has.
-pub(super) fn are_there(file: &File) -> bool {
-    let mut wanted = request(libc::F_WRLCK);
+/// Whether another session has announced that it probes any of those in `file`. Where files can't be locked, none has.
+pub(super) fn are_there(file: &File, whose: Whose) -> bool {
+    let mut wanted = request(libc::F_WRLCK, whose);
     // SAFETY: F_OFD_GETLK takes a `flock`, which is initialised and outlives the call.
     let asked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut wanted) };
     asked == 0 && i32::from(wanted.l_type) != libc::F_UNLCK
 }
 
-fn lock(file: &File, kind: libc::c_int) -> io::Result<()> {
-    let request = request(kind);
+fn lock(file: &File, kind: libc::c_int, whose: Whose) -> io::Result<()> {
+    let request = request(kind, whose);
     // SAFETY: F_OFD_SETLK takes a `flock`, which is initialised and outlives the call.
     let locked = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) };
     if locked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn request(kind: libc::c_int) -> libc::flock {
+fn request(kind: libc::c_int, whose: Whose) -> libc::flock {
+    let (start, len) = whose.range();
     // SAFETY: a structure of integers, for which zeros are values; the kernel wants `l_pid` to be 0.
     let mut request: libc::flock = unsafe { mem::zeroed() };
     // Constants from 0 to 2.
     request.l_type = kind as libc::c_short;
     request.l_whence = libc::SEEK_SET as libc::c_short;
-    request.l_start = BYTE;
-    request.l_len = 1;
+    request.l_start = start;
+    request.l_len = len;
     request
 }
 
@@ -58,19 +80,21 @@ mod tests {
     fn each_hears_of_the_others_and_not_of_itself() {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         let [first, second] = [(); 2].map(|()| File::open(&path).unwrap());
-        let check = |expected: [bool; 2]| assert_eq!([&first, &second].map(are_there), expected);
-        check([false, false]);
-        announce(&first);
-        check([false, true]);
-        announce(&first);
-        announce(&second);
-        check([true, true]);
-        withdraw(&first);
-        check([true, false]);
+        let (one, other) = (Whose::Process(7), Whose::Process(8));
+        let check = |whose, expected: [bool; 2]| {
+            assert_eq!([&first, &second].map(|file| are_there(file, whose)), expected, "{whose:?}");
+        };
+        check(one, [false, false]);
+        announce(&first, one);
+        check(one, [false, true]);
+        check(other, [false, false]);
+        check(Whose::Everyone, [false, true]);
+        announce(&second, Whose::Everyone);
+        check(one, [true, true]);
+        check(other, [true, false]);
         withdraw(&second);
-        check([false, false]);
-        announce(&first);
+        check(one, [false, true]);
         drop(first);
-        assert!(!are_there(&second), "a file that is closed is not announced");
+        assert!(!are_there(&second, one), "a file that is closed is not announced");
     }
 }

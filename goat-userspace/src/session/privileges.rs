@@ -30,7 +30,8 @@ pub struct Duties<'a> {
     pub backend: Backend,
     /// Whether it passes signals on to a command, which may have become another user's.
     pub sends_signals: bool,
-    /// Whether targets may be another user's: their /proc/PID/mem is written to, which is a file of theirs, mode 0600.
+    /// Whether targets may be another user's: their /proc/PID/mem is written to, which is a file of theirs, mode 0600, and
+    /// their binaries are leased.
     pub other_users: bool,
     /// The files that it writes, each by replacing it. Where the directory is another user's, that takes CAP_DAC_OVERRIDE.
     pub writes: &'a [&'a Path],
@@ -69,7 +70,8 @@ fn needed(permitted: CapabilitySet, duties: &Duties<'_>) -> CapabilitySet {
     // To read the text of processes of other users, and of those that have capabilities which goat now lacks; and to find a
     // restarted target's binary, a plan or a configuration where not everyone may look.
     let targets = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
-    let theirs = if duties.other_users { CapabilitySet::DAC_OVERRIDE } else { CapabilitySet::empty() };
+    let theirs =
+        if duties.other_users { CapabilitySet::DAC_OVERRIDE | CapabilitySet::LEASE } else { CapabilitySet::empty() };
     let signals = if duties.sends_signals { CapabilitySet::KILL } else { CapabilitySet::empty() };
     probes | targets | theirs | signals
 }
@@ -188,7 +190,7 @@ mod tests {
         let all = CapabilitySet::from_bits_retain((1 << 41) - 1);
         let (bpf, perfmon, admin) = (CapabilitySet::BPF, CapabilitySet::PERFMON, CapabilitySet::SYS_ADMIN);
         let always = CapabilitySet::SYS_PTRACE | CapabilitySet::DAC_READ_SEARCH;
-        let for_others = CapabilitySet::KILL | CapabilitySet::DAC_OVERRIDE;
+        let for_others = CapabilitySet::KILL | CapabilitySet::DAC_OVERRIDE | CapabilitySet::LEASE;
         let check = |permitted: CapabilitySet, backend, for_others, expected: CapabilitySet| {
             let duties = Duties { backend, sends_signals: for_others, other_users: for_others, writes: &[] };
             assert_eq!(permitted & needed(permitted, &duties), expected, "{permitted:?} {duties:?}");

@@ -82,6 +82,8 @@ pub struct Process {
     /// Its memory, to notice exec(2); `None` where goat may not look into it.
     memory: Option<File>,
     found: SystemTime,
+    /// In ticks since boot.
+    start: u64,
     /// For messages.
     root: PathBuf,
 }
@@ -98,12 +100,16 @@ impl Process {
             true => Some(pidfd_open(valid, PidfdFlags::empty()).map_err(|_| gone())?),
             false => None,
         };
-        let mut process = Self { pid, directory, pidfd, memory: None, found: SystemTime::now(), root };
+        let mut process = Self { pid, directory, pidfd, memory: None, found: SystemTime::now(), start: 0, root };
         // A thread of another process has a directory too, and is not listed.
         let status = process.read("status").map_err(|_| gone())?;
         if field(&status, "Tgid:") != Some(&pid.to_string()) {
             return Err(gone());
         }
+        let stat = process.read("stat").map_err(|_| gone())?;
+        // As in `Proc::age`.
+        let start = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(22 - 3)?.parse().ok());
+        process.start = start.ok_or_else(gone)?;
         process.memory = File::open(process.file("mem")).ok();
         if process.is_alive() { Ok(process) } else { Err(gone()) }
     }
@@ -136,6 +142,11 @@ impl Process {
     /// The path of the file that it runs, as it calls it: in its own mount namespace, with ` (deleted)` behind it once it is.
     pub fn exe(&self) -> io::Result<PathBuf> {
         fs::read_link(self.file("exe"))
+    }
+
+    /// When it was started, in ticks since boot.
+    pub(super) fn start(&self) -> u64 {
+        self.start
     }
 
     /// Whether it has not exited yet.

@@ -5,10 +5,12 @@ mod condition;
 mod directives;
 mod go;
 mod line_classes;
+mod markers;
 
 pub use build_constraint::BuildContext;
 pub use condition::{Condition, Next, Operand, Order};
 pub use go::parse;
+pub use markers::{Marker, MarkerKind, Markers};
 
 use crate::{
     lines::{LineRange, LineSet},
@@ -44,6 +46,8 @@ pub struct SourceFile {
     pub code: LineSet,
     /// Those of them that hold only brackets, separators and `else`: nothing on them runs. Lines of strings are never among them.
     pub punctuation: LineSet,
+    /// Lines that begin within the right side of `&&` or `||`, which may not be evaluated.
+    pub operands: LineSet,
     /// Spans that the parser could not read; statements in them are missing.
     pub syntax_errors: Vec<Span>,
     /// The `//go:build` expression or `// +build` lines, as written.
@@ -52,6 +56,8 @@ pub struct SourceFile {
     pub cgo: bool,
     /// Whether a `//line` directive renames what the binary says of the lines behind it.
     pub line_directives: bool,
+    /// `// +goat:` comments.
+    pub markers: Markers,
 }
 
 /// A place in a file.

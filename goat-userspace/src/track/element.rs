@@ -190,6 +190,13 @@ impl<'a> Lookup<'a> {
         &self.file.functions[self.file.blocks[block.0 as usize].function.0 as usize]
     }
 
+    /// The first statement that begins behind `line`.
+    pub(super) fn next_statement(&self, line: u32) -> Option<Element> {
+        let at = self.file.statements.partition_point(|statement| statement.span.start.line <= line);
+        self.file.statements.get(at)?;
+        u32::try_from(at).ok().map(|id| self.statement(StatementId(id)))
+    }
+
     fn statement(&self, id: StatementId) -> Element {
         let statement = &self.file.statements[id.0 as usize];
         let (kind, weight) = match statement.kind {

@@ -64,6 +64,19 @@ pub(super) fn points(lookup: &Lookup<'_>, lines: &LineSet, gaps: &Gaps<'_>, gran
     }
 }
 
+/// A point of its own for the statement behind each of the `+goat:insert` comments on `lines`, unless it has one.
+pub(super) fn mark(lookup: &Lookup<'_>, lines: impl Iterator<Item = u32>, drafts: &mut Vec<Draft>) {
+    for element in lines.filter_map(|line| lookup.next_statement(line)) {
+        let entry = lookup.entered_with(element.anchor);
+        let same = |draft: &Draft| {
+            draft.anchor == element.anchor || entry.is_some() && lookup.entered_with(draft.anchor) == entry
+        };
+        if !drafts.iter().any(same) {
+            drafts.push(Draft { kind: PointKind::Marked, ..Draft::new(&element) });
+        }
+    }
+}
+
 /// Each element, and each guarded body; a changed first statement stands for the body that it begins.
 fn by_line(lookup: &Lookup<'_>, elements: &[Element], guarded: &[BlockId]) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();

@@ -16,7 +16,7 @@ pub use point::{Anchor, PointKind, TrackPoint, TrackPoints};
 
 use crate::{
     diff::{ChangeSet, FileChange},
-    lines::{LineRange, LineSet},
+    lines::LineSet,
     source::{SourceFile, SourceIndex},
 };
 
@@ -39,6 +39,7 @@ fn select_file(file: u32, change: &FileChange, source: &SourceFile, granularity:
     let lookup = element::Lookup::new(source);
     let gaps = gap::Gaps::new(&change.text, &source.code, &change.lines);
     let mut drafts = group::points(&lookup, &change.lines, &gaps, granularity);
+    group::mark(&lookup, source.markers.inserts(), &mut drafts);
     // A body that begins where a statement does is entered before the statement runs.
     drafts.sort_by_key(|draft| (lookup.place(draft.anchor), !matches!(draft.anchor, Anchor::Block(_))));
     let number = |draft: group::Draft| {
@@ -52,11 +53,7 @@ fn select_file(file: u32, change: &FileChange, source: &SourceFile, granularity:
 fn without(lines: &LineSet, points: &[TrackPoint]) -> LineSet {
     let mut answered = LineSet::new();
     points.iter().flat_map(|point| point.lines.runs()).for_each(|&run| answered.insert(run));
-    let mut rest = LineSet::new();
-    for line in lines.iter().filter(|&line| !answered.contains(line)) {
-        rest.insert(LineRange::new(line, line));
-    }
-    rest
+    lines.without(&answered)
 }
 
 #[cfg(test)]

@@ -292,8 +292,10 @@ impl<'a> Names<'a> {
             |part: &str| part.split_once("@v").is_some_and(|(_, v)| v.starts_with(|c: char| c.is_ascii_digit()));
         let mut dirs = name.split(['/', '\\']);
         let vendored = dirs.any(|part| part == "vendor") && !path.as_str().split('/').any(|part| part == "vendor");
-        let of_go = self.go.is_some_and(|go| name.starts_with(go)) && !place.is_go();
-        vendored || of_go || name.split(['/', '\\']).any(has_version)
+        let in_go = self.go.is_some_and(|go| name.starts_with(go));
+        // A release that the go command fetched lies in the module cache itself, at a version.
+        let versioned = || name.split(['/', '\\']).any(has_version) && !(in_go && place.is_go());
+        vendored || in_go && !place.is_go() || versioned()
     }
 
     /// The names most like a path: of the same file name, or else of the same directory.

@@ -47,6 +47,8 @@ pub enum PointKind {
     Branch,
     /// A function.
     Function,
+    /// A statement behind `// +goat:insert`.
+    Marked,
 }
 
 impl PointKind {
@@ -58,6 +60,7 @@ impl PointKind {
             Self::Header => "header",
             Self::Branch => "branch",
             Self::Function => "function",
+            Self::Marked => "marked",
         }
     }
 }

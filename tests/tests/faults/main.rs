@@ -205,8 +205,12 @@ fn two_goats_on_one_target_count_right_each() -> Result<()> {
     }
     assert_eq!(fixture.armed()?, all);
     counting.end()?;
-    // Alone again, it takes out what the other had put back.
+    // Alone again, it takes out what the other had put back; also if that went as soon as it had come.
     until_out()?;
+    for _ in 0..3 {
+        fixture.goat(&["--no-state", "--data-type", "count"])?.end()?;
+        until_out()?;
+    }
     takes_out.end()?;
     fixture.is_untouched()?;
 

@@ -1,6 +1,6 @@
 //! Probes within a budget: what is hit too often is throttled and counted by samples, and nothing else is touched.
 
-use std::{fs, thread, time::Duration};
+use std::{fs, thread};
 
 use goat::{
     counts::{Armed, SlotCount},

@@ -179,7 +179,9 @@ impl Goat {
     /// The same by a command that has `attach` and its arguments.
     pub fn start(command: &mut Command) -> Result<Self> {
         let port = http::free_port()?;
-        let mut process = Process::start(command.args(["--listen", &format!("127.0.0.1:{port}")]))?;
+        // What another test's goat has counted of the same plan is not this one's.
+        command.args(["--no-state", "--listen", &format!("127.0.0.1:{port}")]);
+        let mut process = Process::start(command)?;
         let client = Client::new(port);
         process.until("goat ready", || client.is_ok("/readyz").then_some(()))?;
         Ok(Self { process, client })

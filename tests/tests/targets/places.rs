@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use goat_tests::{deadline, kernel, track::Track};
 
-use super::fixture::{Goat, Turns, directory, program};
+use super::fixture::{Goat, Turns, deploy, directory, program};
 
 /// Says on the real standard error that the rest of the test can't run.
 fn skip(why: &str) -> Result<()> {
@@ -66,7 +66,13 @@ fn the_processes_of_a_container_are_observed_and_no_others() -> Result<()> {
 }
 
 fn check_group(group: &Group, selection: &[&str]) -> Result<()> {
-    let (program, dir) = (program()?, directory()?);
+    let (mut program, dir) = (program()?, directory()?);
+    // Files of their own: other tests' probes are in none of them.
+    for (binary, name) in [(&mut program.first, "turns"), (&mut program.second, "other")] {
+        let own = dir.path().join(name);
+        deploy(binary, &own)?;
+        *binary = own;
+    }
     let line = program.line("total += 3")?;
     let plan = program.plan(dir.path(), "line")?.to_string_lossy().into_owned();
     let (mut inside, mut outside) = (Turns::start(&program.first)?, Turns::start(&program.first)?);

@@ -82,7 +82,7 @@ impl Goat {
         command.arg(what).arg("--plan").arg(plan).args(["--data-type", mode.name()]).args(&self.args);
         match state {
             Some(dir) if self.has_state => drop(command.arg("--state").arg(dir)),
-            None if self.has_state => drop(command.arg("--no-state")),
+            None if self.has_state && what == "attach" => drop(command.arg("--no-state")),
             _ => {}
         }
         command

@@ -45,7 +45,7 @@ impl Counts {
 pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
     let Case { sources, oracle, .. } = case;
     let plan = goat::plan(case.goat, case.tree, case.binary, "func", dir)?;
-    let first = FirstLines::of(&[]);
+    let first = FirstLines::of(&plan.points);
     let expected = |point: &Point| -> Option<Vec<u64>> {
         let block = |run| sources.block(oracle.marks, &first, run, point).map(|block| block.count);
         oracle.runs.iter().map(block).collect()

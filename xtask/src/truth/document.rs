@@ -1,6 +1,6 @@
 //! docs/accuracy.md: the figures, beside those of an address-only mapping, with the command that makes them.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{fmt::Write, fs, ops::Range, path::Path};
 
 use anyhow::{Context, Result};
 
@@ -34,8 +34,17 @@ How it is judged:
   beginning of a statement on the line, and any hit means that the line ran.
 ";
 
-/// Writes the document.
+/// Sections that are made by runs of their own, and stay as they are in the others.
+pub(super) const VARIANTS: &str = "Other releases, flags and targets";
+pub(super) const TABLES: &str = "DWARF and pclntab";
+pub(super) const SURVIVAL: &str = "With every probe in place";
+
+/// Writes the document: all of it, or where no subject was judged with its defaults, the section of the variants.
 pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
+    if subjects.is_empty() {
+        return section(path, VARIANTS, &variants_table(variants));
+    }
+    let old = fs::read_to_string(path).unwrap_or_default();
     let mut text = String::from(HEAD);
     let _ = writeln!(text, "\nWith {} on {}.\n", toolchain::version()?, std::env::consts::ARCH);
     lines(&mut text, subjects);
@@ -43,13 +52,45 @@ pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[Subject
     counts(&mut text, subjects);
     sites(&mut text, subjects);
     if !variants.is_empty() {
-        text += "\n## The corpus under other releases, flags and targets\n\n";
-        table(&mut text, variants.iter().map(|v| (format!("`{}`", v.name), v.total())));
+        let _ = write!(text, "\n## {VARIANTS}\n\n{}", variants_table(variants));
     }
     disagreements(&mut text, subjects.iter().chain(variants));
+    for title in [VARIANTS, TABLES, SURVIVAL] {
+        if let (None, Some(at)) = (place(&text, title), place(&old, title)) {
+            text = text.trim_end().to_owned() + "\n\n" + &old[at];
+        }
+    }
     let text = text.trim_end().to_owned() + "\n";
     fs::create_dir_all(path.parent().context("the document has a directory")?)?;
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts `body` into the document's section `title`, in place of what it held.
+pub(super) fn section(path: &Path, title: &str, body: &str) -> Result<()> {
+    let mut text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let body = format!("## {title}\n\n{}\n", body.trim_end());
+    match place(&text, title) {
+        Some(at) => {
+            let behind = if at.end < text.len() { "\n" } else { "" };
+            text.replace_range(at, &(body + behind));
+        }
+        None => text = text.trim_end().to_owned() + "\n\n" + &body,
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// From a section's title up to the next one's.
+fn place(text: &str, title: &str) -> Option<Range<usize>> {
+    let head = format!("\n## {title}\n");
+    let start = text.find(&head)? + 1;
+    let end = text[start..].find("\n## ").map_or(text.len(), |at| start + at + 1);
+    Some(start..end)
+}
+
+fn variants_table(variants: &[SubjectReport]) -> String {
+    let mut text = String::from("By `cargo xtask truth --variants`; each Go release on its own gofmt.\n\n");
+    table(&mut text, variants.iter().map(|v| (v.name.clone(), v.total())));
+    text
 }
 
 fn lines(text: &mut String, subjects: &[SubjectReport]) {
@@ -165,4 +206,18 @@ fn disagreements<'a>(text: &mut String, reports: impl Iterator<Item = &'a Subjec
 fn example(text: &mut String, one: &Disagreement) {
     let ran = if one.expected == 0 { "did not run" } else { "ran" };
     let _ = writeln!(text, "- {}:{} ({ran}): `{}`", one.file, one.line, one.source.replace('`', "'"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_ends_where_the_next_begins() {
+        let text = "# A\n\n## B\n\nb\n\n## C\n\nc\n";
+        let check = |title, expected| assert_eq!(place(text, title).map(|at| &text[at]), expected, "{title}");
+        check("B", Some("## B\n\nb\n\n"));
+        check("C", Some("## C\n\nc\n"));
+        check("A", None);
+    }
 }

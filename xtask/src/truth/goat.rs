@@ -57,6 +57,9 @@ pub(super) struct Point {
     pub(super) observable: bool,
     pub(super) reason: Option<String>,
     pub(super) sites: Vec<Site>,
+    /// Copies of it in which goat can't tell whether it ran.
+    #[serde(default)]
+    pub(super) blind: Vec<serde::de::IgnoredAny>,
 }
 
 impl Point {
@@ -104,7 +107,7 @@ pub(super) fn plan(goat: &Path, tree: &Tree, binary: &Path, granularity: &str, d
 }
 
 /// `goat` with the environment that decides on its answers left out.
-fn clean(goat: &Path) -> Command {
+pub(super) fn clean(goat: &Path) -> Command {
     let mut command = Command::new(goat);
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GOAT_")) {
         command.env_remove(name);
@@ -147,7 +150,7 @@ struct Item {
 }
 
 impl Answer {
-    fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("goat wrote no {}", path.display()))?;
         let report: Report = serde_json::from_str(&text).context("goat wrote no report")?;
         let mut answer = Self::default();

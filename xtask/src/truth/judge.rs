@@ -122,6 +122,8 @@ pub(super) struct Figures {
     pub(super) true_not_executed: usize,
     pub(super) falsely_covered: usize,
     pub(super) missed: usize,
+    /// Those of them that have copies in which goat says it can't tell.
+    pub(super) missed_in_part: usize,
     pub(super) finer: usize,
     pub(super) excluded: usize,
     pub(super) no_block: usize,
@@ -141,7 +143,10 @@ impl Figures {
                 Verdict::Agreed { ran: true } => figures.true_covered += 1,
                 Verdict::Agreed { ran: false } => figures.true_not_executed += 1,
                 Verdict::FalselyCovered => figures.falsely_covered += 1,
-                Verdict::Missed => figures.missed += 1,
+                Verdict::Missed => {
+                    figures.missed += 1;
+                    figures.missed_in_part += usize::from(!one.point.blind.is_empty());
+                }
                 Verdict::Finer => figures.finer += 1,
                 Verdict::Excluded => figures.excluded += 1,
                 Verdict::NoBlock => figures.no_block += 1,
@@ -178,6 +183,7 @@ impl Figures {
         self.true_not_executed += other.true_not_executed;
         self.falsely_covered += other.falsely_covered;
         self.missed += other.missed;
+        self.missed_in_part += other.missed_in_part;
         self.finer += other.finer;
         self.excluded += other.excluded;
         self.no_block += other.no_block;

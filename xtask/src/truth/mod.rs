@@ -9,6 +9,7 @@ mod drive;
 mod goat;
 mod judge;
 mod oracle;
+mod pgo;
 mod place;
 mod profile;
 mod report;
@@ -16,10 +17,15 @@ mod service;
 mod statements;
 mod subject;
 mod subjects;
+mod survive;
+mod tables;
 pub(crate) mod toolchain;
 mod variants;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -31,9 +37,13 @@ use oracle::Oracle;
 use place::Sources;
 use profile::Homes;
 use report::{Disagreement, ProgramReport, SubjectReport};
-use subject::{Program, Subject, Tree, Variant};
+use subject::{PROFILE, Program, Subject, Tree, Variant};
+use variants::Named;
 
 pub(crate) use statements::run_tool;
+
+/// Where figures are kept, from the repository's root.
+const DOCUMENT: &str = "docs/accuracy.md";
 
 /// What is to be judged, and how the result is shown.
 #[derive(clap::Args, Clone)]
@@ -60,9 +70,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
 
-    /// Judge the corpus once more for each of several Go releases, flags and targets
+    /// Judge those of the subjects that are corpus or gofmt once more for each of several Go releases, flags and targets
     #[arg(long)]
     variants: bool,
+
+    /// Judge these variants only, and nothing else: a part of their names
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "variants")]
+    variant: Vec<String>,
+
+    /// Instead of judging anything: compare every instruction's line in DWARF and in pclntab of gofmt, vet and the compiler, or
+    /// of those that are named
+    #[arg(long, conflicts_with_all = ["variants", "survive"])]
+    tables: bool,
+
+    /// Instead of judging anything: run gofmt, vet and the compiler, or those that are named, with every probe in place from
+    /// beginning to end and the collector always at work, and compare what they do with what they do without
+    #[arg(long, conflicts_with = "variants")]
+    survive: bool,
+
+    /// How often they have to, for --survive
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "survive")]
+    runs: usize,
 
     /// Write the figures to docs/accuracy.md
     #[arg(long)]
@@ -85,7 +113,7 @@ impl Args {
     /// The document, as far as it has come: all of it takes long.
     fn write(&self, reports: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
         if self.write {
-            document::write(&repository::root().join("docs/accuracy.md"), reports, variants)?;
+            document::write(&repository::root().join(DOCUMENT), reports, variants)?;
         }
         Ok(())
     }
@@ -94,6 +122,15 @@ impl Args {
         if self.format == Format::Text {
             print!("{}", report::text(report));
         }
+    }
+
+    /// The named commands of the Go distribution, or all of them.
+    fn distribution(&self) -> Result<Vec<&'static str>> {
+        const COMMANDS: [&str; 3] = ["gofmt", "vet", "compile"];
+        let unknown = self.subjects.iter().find(|name| !COMMANDS.contains(&&***name));
+        ensure!(unknown.is_none(), "only gofmt, vet and compile can be asked for");
+        let wanted = |name: &&str| self.subjects.is_empty() || self.subjects.iter().any(|s| s == name);
+        Ok(COMMANDS.into_iter().filter(wanted).collect())
     }
 
     fn environment(&self) -> Result<Vec<(String, String)>> {
@@ -110,7 +147,15 @@ enum Format {
 
 /// Judges, prints, and fails if a line that did not run was called covered.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let path = repository::root().join(DOCUMENT);
+    let document = args.write.then_some(&*path);
+    if args.tables {
+        return tables::run(&args.distribution()?, args.format, document);
+    }
     let goat = goat::binary()?;
+    if args.survive {
+        return survive::run(&goat, &args.distribution()?, args.runs, args.format, document);
+    }
     let names: Vec<&str> = match &args.subjects[..] {
         [] if args.own.is_given() => vec!["own"],
         [] => subjects::NAMES.to_vec(),
@@ -118,7 +163,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let variant = Variant { flags: args.build_flag.clone(), env: args.environment()? };
     let mut reports = Vec::new();
-    for name in names {
+    for name in names.iter().filter(|_| args.variant.is_empty()) {
         let report = judge_named(args, &goat, &variant, name)?;
         args.show(&report);
         reports.push(report);
@@ -126,12 +171,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut variants = Vec::new();
     let lines_only = Args { baseline: false, counts: false, ..args.clone() };
-    for named in variants::ALL.iter().filter(|_| args.variants) {
-        let mut report = judge_named(&lines_only, &goat, &named.variant(), "corpus")?;
-        report.name = named.name.to_owned();
-        args.show(&report);
-        variants.push(report);
-        args.write(&reports, &variants)?;
+    let wanted = |named: &&Named| {
+        args.variants && (args.variant.is_empty() || args.variant.iter().any(|part| named.name.contains(part)))
+    };
+    for name in variants::SUBJECTS.iter().filter(|name| names.contains(name)) {
+        for named in variants::ALL.iter().filter(wanted) {
+            let mut report = judge_named(&lines_only, &goat, &named.variant(), name).unwrap_or_else(|error| {
+                eprintln!("error: {name}, {}: {error:#}", named.name);
+                SubjectReport { failed: vec![named.name.to_owned()], ..SubjectReport::default() }
+            });
+            report.name = format!("{name}, {}", named.name);
+            args.show(&report);
+            variants.push(report);
+            args.write(&reports, &variants)?;
+        }
     }
     if args.format == Format::Json {
         println!("{}", report::json(&reports)?);
@@ -144,23 +197,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
+/// An empty directory, and what keeps others from it: the tests and a person may ask at the same time.
+fn directory(name: &str) -> Result<(PathBuf, fs::File)> {
     let dir = repository::root().join("target/tmp/truth").join(name);
-    // The test and a person may ask at the same time.
     fs::create_dir_all(dir.parent().context("the directory has a parent")?)?;
     let lock = fs::File::create(dir.with_extension("lock"))?;
     lock.lock().with_context(|| format!("cannot lock {}", dir.display()))?;
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
     }
-    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir)? };
+    Ok((dir, lock))
+}
+
+fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
+    let (dir, _lock) = directory(name)?;
+    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir, variant)? };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
 }
 
 fn judge_subject(args: &Args, goat: &Path, variant: &Variant, subject: Subject, dir: &Path) -> Result<SubjectReport> {
-    let Subject { name, about, tree, programs } = subject;
+    let Subject { name, about, tree, programs, profiled } = subject;
     let programs = oracle::in_the_build(programs, variant)?;
+    let guided;
+    let variant = if variant.flags.iter().any(|flag| flag == PROFILE) {
+        guided = pgo::guided(variant, &programs, profiled.as_ref(), dir)?;
+        &guided
+    } else {
+        variant
+    };
     let (released, instrumented) = (dir.join("released"), dir.join("instrumented"));
     let mut report = SubjectReport { name, about, programs: Vec::new(), failed: Vec::new() };
     // One program that fails is no reason to know nothing of the others.

@@ -34,11 +34,16 @@ impl<'a> FirstLines<'a> {
         let is_first = self.0.get(&(&*point.file, &*point.function)) == Some(&point.line);
         if !is_first
             || !point.function.contains(".func")
-            || before.contains("func(") && before.trim_end().ends_with('{')
+            || !before.starts_with("func ") && before.contains("func(") && before.trim_end().ends_with('{')
         {
             return None;
         }
-        let closure = text.find("func(")?;
+        // Several may begin on the line, numbered in the order of the text.
+        let this = numbers(&point.function);
+        let here = |((file, function), line): &(&(&str, &str), &u32)| {
+            *file == point.file && **line == point.line && function.contains(".func") && numbers(function) < this
+        };
+        let (closure, _) = text.match_indices("func(").nth(self.0.iter().filter(here).count())?;
         text[closure..].trim_end().find('}').map(|_| closure)
     }
 
@@ -49,6 +54,12 @@ impl<'a> FirstLines<'a> {
         place(text, point, self.closure(text, sources.line(&point.file, point.line - 1), point), 0)
             == Place::At(Position { line: point.line, column: indent + 1 })
     }
+}
+
+/// The numbers in a closure's name: 2 and 1 of `F.func2.1`.
+fn numbers(function: &str) -> Vec<u32> {
+    let name = function.rsplit_once(".func").map_or("", |(_, name)| name);
+    name.split('.').filter_map(|number| number.parse().ok()).collect()
 }
 
 /// Where a point begins.
@@ -112,7 +123,7 @@ fn place(text: &str, point: &Point, closure: Option<usize>, shift: u32) -> Place
     let own = &text[indent..];
     // A whole function's count is that of its first block.
     if point.kind == "function" {
-        let closure = text.find("func(").filter(|_| point.function.contains(".func"));
+        let closure = closure.or_else(|| text.find("func(").filter(|_| point.function.contains(".func")));
         return Place::Behind(begins(closure.unwrap_or(indent)));
     }
     if own == "case" || own.starts_with("case ") || own.starts_with("default:") || own.starts_with("func ") {
@@ -151,6 +162,7 @@ mod tests {
             observable: true,
             reason: None,
             sites: Vec::new(),
+            blind: Vec::new(),
         };
         let at = |column| Place::At(Position { line: 7, column });
         let behind = |column| Place::Behind(Position { line: 7, column });

@@ -15,6 +15,7 @@ use super::{
 const EXAMPLES: usize = 12;
 
 /// A subject, judged.
+#[derive(Default)]
 pub(super) struct SubjectReport {
     pub(super) name: String,
     pub(super) about: String,
@@ -208,12 +209,13 @@ fn figures(name: &str, f: &Figures, changed_output: usize) -> String {
     let (blind, blind_share) = f.blind();
     let _ = writeln!(
         text,
-        "   judged {}: ran and covered {}, neither {}, FALSELY COVERED {}, MISSED {}, finer {}; recall {:.2} %",
+        "   judged {}: ran and covered {}, neither {}, FALSELY COVERED {}, MISSED {} ({} have copies that can't be observed), finer {}; recall {:.2} %",
         f.judged(),
         f.true_covered,
         f.true_not_executed,
         f.falsely_covered,
         f.missed,
+        f.missed_in_part,
         f.finer,
         f.recall()
     );

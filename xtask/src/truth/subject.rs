@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, process::Command};
 
+use anyhow::Result;
+
 use super::toolchain;
 
 /// Programs from one tree of sources.
@@ -14,6 +16,8 @@ pub(super) struct Subject {
     pub(super) tree: Tree,
     /// Built and driven one after the other.
     pub(super) programs: Vec<Program>,
+    /// What makes the only program write a profile of itself to the file `PROFILE`, if it can.
+    pub(super) profiled: Option<Drive>,
 }
 
 /// Sources in git.
@@ -29,6 +33,9 @@ pub(super) struct Tree {
     /// Whether lines end in `// not reached` or `// either way` where a profile's block does not tell.
     pub(super) has_remarks: bool,
 }
+
+/// Stands among a variant's flags for the one that names a profile for the compiler to be guided by.
+pub(super) const PROFILE: &str = "-pgo=PROFILE";
 
 /// A main package.
 pub(super) struct Program {
@@ -59,6 +66,11 @@ impl Variant {
         let mut go = toolchain::go();
         go.envs(self.env.iter().map(|(name, value)| (name, value)));
         go
+    }
+
+    /// GOROOT of its release.
+    pub(super) fn root(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(toolchain::output(self.go().args(["env", "GOROOT"]))?.trim()))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use tree_sitter::Node;
 
-use crate::source::{Condition, Next, Operand, Order};
+use crate::{
+    lines::LineRange,
+    source::{Condition, Next, Operand, Order},
+};
 
 /// A condition with more operands than this is not taken apart.
 const MAX_OPERANDS: usize = 8;
@@ -67,6 +70,19 @@ fn leaf(node: Node<'_>, text: &[u8]) -> Option<Condition> {
         _ if is_value(node) => Some(Condition::Truth { negated: false }),
         _ => None,
     }
+}
+
+/// The lines that begin within the right side of `&&` or `||`, if the expression is one that spans several.
+pub(super) fn operand(node: Node<'_>) -> Option<LineRange> {
+    if !matches!(node.child_by_field_name("operator")?.kind(), "&&" | "||") {
+        return None;
+    }
+    let line = |row: usize| u32::try_from(row).ok()?.checked_add(1);
+    let (left, right) = (node.child_by_field_name("left")?, node.child_by_field_name("right")?);
+    let (end, first) = (line(left.end_position().row)?, line(right.start_position().row)?);
+    let first = if first > end { first } else { first + 1 };
+    let last = line(right.end_position().row)?;
+    (first <= last).then(|| LineRange::new(first, last))
 }
 
 fn comparison(node: Node<'_>, text: &[u8]) -> Option<Condition> {

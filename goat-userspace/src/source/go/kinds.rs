@@ -12,6 +12,8 @@ pub(super) enum Kind {
     Plain,
     Comment,
     RawString,
+    /// Two operands.
+    Binary,
     PackageClause,
     /// One path of an import declaration.
     Import,
@@ -50,6 +52,7 @@ fn named(id: u16) -> Kind {
     match LANGUAGE.node_kind_for_id(id).unwrap_or_default() {
         "comment" => Kind::Comment,
         "raw_string_literal" => Kind::RawString,
+        "binary_expression" => Kind::Binary,
         "package_clause" => Kind::PackageClause,
         "import_spec" => Kind::Import,
         "function_declaration" | "method_declaration" | "func_literal" => Kind::Function,

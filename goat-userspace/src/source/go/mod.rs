@@ -16,6 +16,7 @@ use super::{
     Block, BlockId, BlockKind, Function, FunctionId, Pos, SourceFile, Span, Statement, StatementId, StatementKind,
     directives,
     line_classes::{self, Opaque},
+    markers::Markers,
 };
 use crate::{lines::LineSet, paths::RepoPath};
 
@@ -30,6 +31,7 @@ pub fn parse(path: &RepoPath, text: &[u8]) -> SourceFile {
         Some(tree) => walk.run(&tree),
         None => walk.unreadable(),
     }
+    walk.file.markers = Markers::new(walk.marked);
     (walk.file.code, walk.file.punctuation) = line_classes::classify(text, &walk.opaque);
     walk.file
 }
@@ -76,6 +78,8 @@ struct Walk<'t> {
     text: &'t [u8],
     file: SourceFile,
     opaque: Vec<Opaque>,
+    /// Comments that may be markers, with their lines.
+    marked: Vec<(u32, &'t [u8])>,
     frames: Vec<Frame>,
     functions: Vec<FunctionId>,
     /// Open blocks and statements; `None` where a function begins, whose statements belong to nothing around it.
@@ -98,15 +102,18 @@ impl<'t> Walk<'t> {
             statements: Vec::new(),
             code: LineSet::new(),
             punctuation: LineSet::new(),
+            operands: LineSet::new(),
             syntax_errors: Vec::new(),
             build_constraint: None,
             cgo: false,
             line_directives: false,
+            markers: Markers::default(),
         };
         Self {
             text,
             file,
             opaque: Vec::new(),
+            marked: Vec::new(),
             frames: Vec::new(),
             functions: Vec::new(),
             blocks: Vec::new(),
@@ -161,6 +168,10 @@ impl<'t> Walk<'t> {
             Kind::RawString => {
                 self.opaque.push(Opaque::RawString(node.byte_range()));
                 None
+            }
+            Kind::Binary => {
+                condition::operand(node).into_iter().for_each(|lines| self.file.operands.insert(lines));
+                Some(Frame::plain(Role::Plain))
             }
             Kind::PackageClause => {
                 if self.file.package.is_empty()
@@ -242,6 +253,7 @@ impl<'t> Walk<'t> {
         let range = node.byte_range();
         let text = self.text.get(range.clone()).unwrap_or_default();
         self.file.line_directives |= directives::is_line_directive(text, pos(node.start_position()).column);
+        self.marked.push((pos(node.start_position()).line, text));
         self.opaque.push(Opaque::Comment(range));
     }
 
@@ -255,7 +267,8 @@ impl<'t> Walk<'t> {
         if !self.lists(role) && !self.is_behind_header(role, span) || node.is_missing() {
             return Some(Frame::plain(Role::Plain));
         }
-        let is_statement = |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Comment | Kind::RawString);
+        let is_statement =
+            |child: Node<'_>| !matches!(kinds::of(child), Kind::Plain | Kind::Binary | Kind::Comment | Kind::RawString);
         if node.children(&mut node.walk()).any(is_statement) {
             return Some(Frame::plain(Role::List));
         }

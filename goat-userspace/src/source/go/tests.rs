@@ -346,3 +346,22 @@ proptest! {
         assert_invariants(&parse(&RepoPath::from("p.go"), &text));
     }
 }
+
+#[test]
+fn lines_within_the_right_side_of_a_condition_are_operands() {
+    let text = "package p
+
+func f(a, b, c bool) bool {
+	if a && b &&
+		g(
+			c,
+		) || a {
+		return true
+	}
+	return a ||
+		b
+}
+";
+    let file = parse(&"p.go".into(), text.as_bytes());
+    assert_eq!(file.operands.to_string(), "5-7,11");
+}

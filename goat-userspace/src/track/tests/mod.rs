@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     diff::Revision,
+    lines::LineRange,
     paths::RepoPath,
     source::{self, Pos},
 };

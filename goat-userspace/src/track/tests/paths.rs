@@ -103,6 +103,17 @@ fn go_itself() {
 }
 
 #[test]
+fn a_go_release_that_was_fetched_lies_in_the_module_cache() {
+    let src = "/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.27.0.linux-amd64/src";
+    let compiled = ["go/ast/ast.go", "cmd/gofmt/gofmt.go", "runtime/proc.go"].map(|file| format!("{src}/{file}"));
+    check(
+        &["src=std", "src/cmd=cmd"],
+        &compiled.each_ref().map(|name| &**name),
+        &[("src/go/ast/ast.go", &compiled[0]), ("src/cmd/gofmt/gofmt.go", &compiled[1])],
+    );
+}
+
+#[test]
 fn a_module_is_built_elsewhere_than_in_its_repository() {
     check(
         &["services/api=example.com/api", "lib=example.com/lib"],

@@ -404,3 +404,25 @@ fn files_in_the_order_given_and_ids_from_one() {
     assert_eq!(selected.points.iter().map(|point| (point.id, point.file)).collect::<Vec<_>>(), [(1, 0), (2, 1)]);
     assert_eq!(select(&change([]).0, &change([]).1, Patch), TrackPoints { points: Vec::new(), no_code: Vec::new() });
 }
+
+#[test]
+fn a_marker_adds_a_point_where_there_is_none() {
+    check(
+        "func f() {
+	// +goat:insert
+	a()
+	// +goat:insert
+
+~	b()
+	if c {
+		// +goat:insert why
+		d()
+	}
+~	// +goat:insert
+}",
+        &[
+            (Line, "marked at 3:2 {} 3\nstatement at 6:2 {6} 6\nmarked at 9:3 {} 9\nnone {11}"),
+            (Func, "function f {6} 1-12\nmarked at 3:2 {} 3\nmarked at 6:2 {} 6\nmarked at 9:3 {} 9\nnone {11}"),
+        ],
+    );
+}

@@ -37,5 +37,5 @@ pub(super) fn make(dir: &Path) -> Result<Subject> {
     }
     let tree = Tree { root: repo.clone(), repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), has_remarks: true };
     let about = "one small program for each known trap of optimised code".to_owned();
-    Ok(Subject { name: "corpus".to_owned(), about, tree, programs })
+    Ok(Subject { name: "corpus".to_owned(), about, tree, programs, profiled: None })
 }

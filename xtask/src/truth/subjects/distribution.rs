@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::truth::{
-    subject::{Drive, Program, Subject, Tree},
+    subject::{Drive, Program, Subject, Tree, Variant},
     toolchain,
 };
 
@@ -28,8 +28,8 @@ const GOFMT: &[&str] = &[
 ];
 
 /// gofmt, also on a file that it can't parse.
-pub(super) fn gofmt(dir: &Path) -> Result<Subject> {
-    let src = toolchain::root()?.join("src");
+pub(super) fn gofmt(dir: &Path, variant: &Variant) -> Result<Subject> {
+    let src = variant.root()?.join("src");
     let broken = dir.join("broken.go");
     fs::create_dir_all(dir)?;
     fs::write(&broken, "package broken\n\nfunc f( {\n\tif x := 1; {\n\t}\n")?;
@@ -43,7 +43,29 @@ pub(super) fn gofmt(dir: &Path) -> Result<Subject> {
         run(&["-r", "a[b:len(a)] -> a[b:]", "-l", "go/ast"]),
         run(&["-e", &broken]),
     ];
-    distribution(dir, "gofmt", "cmd/gofmt", GOFMT, drives, "gofmt on the standard library's go/... packages")
+    let about = "gofmt on the standard library's go/... packages";
+    let gofmt = distribution(dir, variant, "gofmt", "cmd/gofmt", GOFMT, drives, about)?;
+    Ok(Subject { profiled: Some(run(&["-cpuprofile", "PROFILE", "-l", "go", "net", "crypto", "encoding"])), ..gofmt })
+}
+
+/// The same commands on input that takes milliseconds: with a breakpoint in the way of every statement that becomes seconds.
+pub(in crate::truth) fn small(name: &str, dir: &Path, variant: &Variant) -> Result<Subject> {
+    let mut subject = match name {
+        "vet" => vet_on(&["errors"], dir, variant)?,
+        "compile" => compile_on(&["errors"], dir, variant)?,
+        _ => gofmt(dir, variant)?,
+    };
+    if name == "gofmt" {
+        let file = |name: &str| dir.join(name).to_string_lossy().into_owned();
+        let src = variant.root()?.join("src");
+        let run = |args: Vec<String>| Drive::Run { args, dir: src.clone() };
+        let drives = vec![
+            run(vec!["-d".to_owned(), "-s".to_owned(), file("ugly.go"), "errors".to_owned()]),
+            run(vec!["-e".to_owned(), file("broken.go")]),
+        ];
+        subject.programs.iter_mut().for_each(|program| program.drives.clone_from(&drives));
+    }
+    Ok(subject)
 }
 
 const UGLY: &str = "package ugly\nimport (\"os\"; \"fmt\")\ntype T struct { a,b int; c string `x` } // c\n\
@@ -84,17 +106,21 @@ exec \"$VET\" \"$@\"
 ";
 
 /// vet on packages of the standard library, as `go vet` runs it.
-pub(super) fn vet(dir: &Path) -> Result<Subject> {
-    let src = toolchain::root()?.join("src");
+pub(super) fn vet(dir: &Path, variant: &Variant) -> Result<Subject> {
+    vet_on(&VETTED, dir, variant)
+}
+
+fn vet_on(packages: &[&str], dir: &Path, variant: &Variant) -> Result<Subject> {
+    let src = variant.root()?.join("src");
     let (keeper, vet, kept, work) = (dir.join("keeper"), dir.join("vet"), dir.join("kept"), dir.join("work-of-go"));
     for dir in [&kept, &work] {
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
     fs::write(&keeper, KEEPER)?;
     fs::set_permissions(&keeper, fs::Permissions::from_mode(0o755))?;
-    toolchain::output(toolchain::go().current_dir(src.join("cmd")).arg("build").arg("-o").arg(&vet).arg("cmd/vet"))?;
-    let mut go = toolchain::go();
-    go.current_dir(&src).args(["vet", "-work"]).arg(format!("-vettool={}", keeper.display())).args(VETTED);
+    toolchain::output(variant.go().current_dir(src.join("cmd")).arg("build").arg("-o").arg(&vet).arg("cmd/vet"))?;
+    let mut go = variant.go();
+    go.current_dir(&src).args(["vet", "-work"]).arg(format!("-vettool={}", keeper.display())).args(packages);
     toolchain::output(go.env("VET", &vet).env("KEPT", &kept).env("GOTMPDIR", &work))?;
 
     let mut configs: Vec<PathBuf> = fs::read_dir(&kept)?.map(|e| Ok(e?.path())).collect::<Result<_>>()?;
@@ -103,11 +129,11 @@ pub(super) fn vet(dir: &Path) -> Result<Subject> {
     for config in configs {
         let text = fs::read_to_string(&config)?;
         let json: serde_json::Value = serde_json::from_str(&text).context("go vet wrote no configuration")?;
-        if json["ImportPath"].as_str().is_some_and(|path| VETTED.contains(&path)) {
+        if json["ImportPath"].as_str().is_some_and(|path| packages.contains(&path)) {
             drives.push(Drive::Run { args: vec![config.to_string_lossy().into_owned()], dir: src.clone() });
         }
     }
-    distribution(dir, "vet", "cmd/vet", VET, drives, "vet on packages of the standard library")
+    distribution(dir, variant, "vet", "cmd/vet", VET, drives, "vet on packages of the standard library")
 }
 
 const COMPILER: &[&str] = &[
@@ -136,19 +162,23 @@ const COMPILER: &[&str] = &[
 const COMPILED: [&str; 3] = ["strconv", "go/printer", "slices"];
 
 /// The compiler on packages of the standard library.
-pub(super) fn compile(dir: &Path) -> Result<Subject> {
-    let src = toolchain::root()?.join("src");
+pub(super) fn compile(dir: &Path, variant: &Variant) -> Result<Subject> {
+    compile_on(&COMPILED, dir, variant)
+}
+
+fn compile_on(packages: &[&str], dir: &Path, variant: &Variant) -> Result<Subject> {
+    let src = variant.root()?.join("src");
     fs::create_dir_all(dir)?;
     let exports = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}";
     let list = toolchain::output(
-        toolchain::go().current_dir(&src).args(["list", "-export", "-deps", "-f", exports]).args(COMPILED),
+        variant.go().current_dir(&src).args(["list", "-export", "-deps", "-f", exports]).args(packages),
     )?;
     let config = dir.join("importcfg");
     fs::write(&config, list)?;
     let mut drives = Vec::new();
-    for package in COMPILED {
+    for &package in packages {
         let files = "{{range .GoFiles}}{{.}}\n{{end}}";
-        let files = toolchain::output(toolchain::go().current_dir(&src).args(["list", "-f", files, package]))?;
+        let files = toolchain::output(variant.go().current_dir(&src).args(["list", "-f", files, package]))?;
         let output = dir.join("object.a");
         let (config, output) = (config.to_string_lossy(), output.to_string_lossy());
         let args = ["-o", &*output, "-p", package, "-std", "-complete", "-c=1", "-importcfg", &*config, "-pack"];
@@ -156,7 +186,7 @@ pub(super) fn compile(dir: &Path) -> Result<Subject> {
         drives.push(Drive::Run { args: args.map(str::to_owned).collect(), dir: src.join(package) });
     }
     let about = "the compiler on packages of the standard library";
-    distribution(dir, "compile", "cmd/compile", COMPILER, drives, about)
+    distribution(dir, variant, "compile", "cmd/compile", COMPILER, drives, about)
 }
 
 /// Files that are written by programs, for the better part for other processors: they would drown the rest.
@@ -167,17 +197,20 @@ fn is_table(name: &str) -> bool {
 /// A command of the Go distribution, everything in `packages` new.
 fn distribution(
     dir: &Path,
+    variant: &Variant,
     name: &str,
     command: &str,
     packages: &[&str],
     drives: Vec<Drive>,
     about: &str,
 ) -> Result<Subject> {
-    let root = toolchain::root()?;
+    let root = variant.root()?;
     let repo = dir.join("repo");
-    for package in packages {
+    // A release has fewer of them than the newest.
+    let has = |package: &&&str| root.join("src").join(package).is_dir();
+    for package in packages.iter().filter(has) {
         let from = root.join("src").join(package);
-        for entry in fs::read_dir(&from).with_context(|| format!("this Go release has no {package}"))? {
+        for entry in fs::read_dir(&from).with_context(|| format!("cannot list {}", from.display()))? {
             let path = entry?.path();
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if file.ends_with(".go") && !file.ends_with("_test.go") && !is_table(&file) {
@@ -195,9 +228,9 @@ fn distribution(
         name: name.to_owned(),
         package: command.to_owned(),
         dir: root.join("src/cmd"),
-        packages: packages.iter().map(|p| (*p).to_owned()).collect(),
+        packages: packages.iter().filter(has).map(|p| (*p).to_owned()).collect(),
         drives,
     };
     let tree = Tree { repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), root, has_remarks: false };
-    Ok(Subject { name: name.to_owned(), about: about.to_owned(), tree, programs: vec![program] })
+    Ok(Subject { name: name.to_owned(), about: about.to_owned(), tree, programs: vec![program], profiled: None })
 }

@@ -40,5 +40,5 @@ pub(super) fn make(dir: &Path) -> Result<Subject> {
     };
     let tree = Tree { root: repo.clone(), repo, old: "INIT".to_owned(), new: "HEAD".to_owned(), has_remarks: false };
     let about = format!("the HTTP server {MODULE} {VERSION} under traffic");
-    Ok(Subject { name: "httpbin".to_owned(), about, tree, programs: vec![program] })
+    Ok(Subject { name: "httpbin".to_owned(), about, tree, programs: vec![program], profiled: None })
 }

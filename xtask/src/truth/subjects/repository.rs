@@ -74,6 +74,6 @@ impl Own {
         };
         let about = format!("{package} of {}, {} to {}", repo.display(), self.old, self.new);
         let tree = Tree { repo, old: self.old.clone(), new, root, has_remarks: false };
-        Ok(Subject { name, about, tree, programs: vec![program] })
+        Ok(Subject { name, about, tree, programs: vec![program], profiled: None })
     }
 }

@@ -1,75 +1,15 @@
-//! Serves the page on made-up counts, to see what a change of the page does without a kernel that probes:
-//! `cargo run --example page [-- FILE.goatplan]`, then <http://127.0.0.1:57005/>. Each second another site is hit.
-
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+//! Made-up plans.
 
 use goat::{
-    DataType,
     addr::{FileOffset, VirtAddr},
     binary::Identity,
-    counts::{Armed, Counts, SlotCount},
-    http::{self, Snapshot},
     lines::{LineRange, LineSet},
     plan::{
-        self, AppInfo, Component, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine, Status,
+        AppInfo, Component, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine, Status,
         Unobservable,
     },
-    report,
-    status::{ProbeStates, Status as TracingStatus},
     track::Granularity,
 };
-
-struct Demo {
-    plan: Arc<ProbePlan>,
-    started: (Instant, SystemTime),
-}
-
-impl http::Source for Demo {
-    fn snapshot(&self) -> Snapshot {
-        let (start, clock) = self.started;
-        let seconds = start.elapsed().as_secs();
-        let mut counts = Counts::none(self.plan.sites.len(), clock + start.elapsed());
-        for (slot, count) in counts.slots.iter_mut().enumerate() {
-            // In no order that a reader would take for one.
-            let turn = (slot as u64 * 7) % 30;
-            *count = match slot % 11 {
-                3 => SlotCount { armed: Armed::NotArmed, ..SlotCount::default() },
-                _ if seconds < turn => SlotCount { armed: Armed::Armed, ..SlotCount::default() },
-                _ => {
-                    let first_hit = Some(clock + Duration::from_secs(turn));
-                    SlotCount { hits: (seconds - turn) * 3 + 1, first_hit, armed: Armed::Armed, sampled: None }
-                }
-            };
-        }
-        let report = report::new(&self.plan, &counts, DataType::Count);
-        let status =
-            TracingStatus { started: Some(clock), probes: ProbeStates::of(&counts), ..TracingStatus::default() };
-        Snapshot { report, plan: Arc::clone(&self.plan), status }
-    }
-
-    fn is_ready(&self) -> bool {
-        true
-    }
-}
-
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let plan = match std::env::args().nth(1) {
-        Some(path) => plan::read(Path::new(&path))?,
-        None => demo_plan(),
-    };
-    plan.check()?;
-    let demo = Demo { plan: Arc::new(plan), started: (Instant::now(), SystemTime::now()) };
-    let listener = http::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 57005))).await?;
-    println!("http://{}/", listener.local_addr()?);
-    http::serve(listener, http::router(Arc::new(demo), None), std::future::pending()).await;
-    Ok(())
-}
 
 const CART: &str = "\
 // Add puts qty of the item into the cart. Quantities are summed up, so that
@@ -99,7 +39,75 @@ func clamp(a, b int) int {
 }
 ";
 
-fn demo_plan() -> ProbePlan {
+/// No changed line has code.
+pub(super) fn empty() -> ProbePlan {
+    let mut plan = cart();
+    (plan.points, plan.sites) = (Vec::new(), Vec::new());
+    plan.components.iter_mut().for_each(|component| component.points.clear());
+    plan.files.drain(..2);
+    plan.files.truncate(1);
+    plan
+}
+
+/// `points` points, 50 a file, five a function.
+pub(super) fn huge(points: u32) -> ProbePlan {
+    const EACH: u32 = 50;
+    const LINES: u32 = 8;
+    let files = (0..points.div_ceil(EACH)).map(|n| {
+        let lines = 1..=EACH * LINES / 5 * 5;
+        let text = |line: u32| match (line - 1) % (5 * LINES) {
+            0 => format!("func handler{}(w http.ResponseWriter, r *http.Request) {{", line / (5 * LINES)),
+            39 => "}".to_owned(),
+            inner if inner % 8 == 1 => {
+                format!("\tif r.ContentLength > {line} && r.Header.Get(\"X-Part-{n}\") != \"\" {{")
+            }
+            inner if inner % 8 == 2 => format!("\t\tmetrics.With(\"part\", \"{n}\").Add({line})"),
+            inner if inner % 8 == 3 => "\t}".to_owned(),
+            _ => format!("\tstate{} := lookup(r.Context(), keys[{line}])", line % 7),
+        };
+        PlanFile {
+            path: format!("internal/service{:02}/part{n:03}/handlers.go", n / 20).into(),
+            changed: lines.clone().filter(|line| line % LINES == 3).collect(),
+            no_code: LineSet::new(),
+            source: lines.filter(|line| line % LINES < 6).map(|line| SourceLine { line, text: text(line) }).collect(),
+        }
+    });
+    let site = |n: u32| Site {
+        address: VirtAddr(0x49_a1c0 + 16 * u64::from(n)),
+        offset: FileOffset(0x9_a1c0 + 16 * u64::from(n)),
+        instruction: vec![0x90],
+        class: ProbeClass::Emulated,
+        condition: None,
+    };
+    let point = |id: u32| {
+        let line = (id - 1) % EACH * LINES + 3;
+        Point {
+            id,
+            file: (id - 1) / EACH,
+            span: LineRange::new(line, line),
+            lines: LineSet::from_iter([line]),
+            function: format!("handler{}", (id - 1) % EACH / 5),
+            kind: "statement".into(),
+            status: if id % 17 == 0 {
+                Status::Unobservable(Unobservable::Speculated)
+            } else {
+                Status::Observed(vec![Instance { function: "f".into(), inlined: false, sites: vec![id - 1] }])
+            },
+            blind: Vec::new(),
+        }
+    };
+    ProbePlan {
+        files: files.collect(),
+        points: (1..=points).map(point).collect(),
+        sites: (0..points).map(site).collect(),
+        components: vec![Component { id: 0, name: "cmd/shopd".into(), points: (1..=points).collect() }],
+        component: Some(0),
+        ..cart()
+    }
+}
+
+/// A small change with a point in every state.
+pub(super) fn cart() -> ProbePlan {
     let at = |slot: u32| Status::Observed(vec![Instance { function: "f".into(), inlined: false, sites: vec![slot] }]);
     let speculated = Status::Unobservable(Unobservable::Speculated);
     let windows = Status::Excluded(Excluded::Excluded, "//go:build windows".into());

@@ -1,0 +1,14 @@
+//! Broken the ELF header, the segments and the sections: an answer or an error.
+
+#![no_main]
+
+use goat::binary::LineSource;
+use goat_fuzz::{Base, Shared};
+use libfuzzer_sys::fuzz_target;
+
+static BASE: Shared = Shared::new();
+
+fuzz_target!(|input: &[u8]| {
+    let base = BASE.get_or_init(|| Base::headers());
+    goat::fuzzing::binary(base.patched(input), LineSource::Auto);
+});
