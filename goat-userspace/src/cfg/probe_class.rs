@@ -16,6 +16,8 @@ pub enum ProbeClass {
     Nop5,
     /// Single-stepped out of line.
     Stepped,
+    /// Not probed: a hit is a fault of the instruction, of which the runtime's entry for faults tells.
+    Fault,
 }
 
 impl ProbeClass {
@@ -25,6 +27,7 @@ impl ProbeClass {
             Self::Emulated => "emulated",
             Self::Nop5 => "nop5",
             Self::Stepped => "stepped",
+            Self::Fault => "fault",
         }
     }
 }

@@ -82,8 +82,10 @@ pub(crate) fn plan() -> ProbePlan {
                 instruction: vec![0x0f, 0x44, 0xd0 + n],
                 class: if n == 2 { ProbeClass::Stepped } else { ProbeClass::Emulated },
                 condition: (n == 2).then_some(Condition(4)),
+                fallback: None,
             })
             .collect(),
+        fault_entry: None,
         warnings: vec!["the binary does not say which commit it was built from".into()],
     }
 }
@@ -168,6 +170,7 @@ fn assemble((mut sites, files, mut points, [name, version, warning], owned, prec
         files,
         points,
         sites,
+        fault_entry: None,
         warnings: vec![warning],
     }
 }
@@ -180,6 +183,7 @@ fn any_site() -> impl Strategy<Value = Site> {
             instruction,
             class: ProbeClass::Emulated,
             condition: condition.map(Condition),
+            fallback: None,
         },
     )
 }
