@@ -7,7 +7,7 @@ mod git_repository;
 use std::path::Path;
 
 use git_repository::{Repo, git, options};
-use goat::diff::{Error, Precision, between};
+use goat::diff::{Error, Options, Precision, between};
 
 /// Three commits on `main`, `one` to `three`, and a branch `side` off `one`.
 fn repo() -> Repo {
@@ -87,6 +87,22 @@ fn the_old_side_must_be_part_of_the_new_ones_history() {
     repo.git(&["checkout", "-q", "--orphan", "other"]);
     repo.commit("unrelated");
     check_error(&repo.path(), "three", "unrelated", &["no commit in common", "INIT"]);
+}
+
+#[test]
+fn a_merge_base_takes_the_place_of_a_side_that_is_no_ancestor() {
+    let repo = repo();
+    let check = |old: &str, new: &str, expected: &str, files: usize| {
+        let changes =
+            between(&repo.path(), &Options { merge_base: true, ..options(old, new, Precision::Blame) }).unwrap();
+        let old_side = changes.old.unwrap();
+        assert_eq!(old_side.commit, repo.git(&["rev-parse", expected]).trim(), "{old} {new}");
+        assert_eq!(changes.files.len(), files, "{old} {new}");
+    };
+    check("side", "main", "one", 2);
+    check("main", "side", "one", 1);
+    check("two", "main", "two", 1);
+    check("main", "two", "two", 0);
 }
 
 #[test]

@@ -77,6 +77,21 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// The debug file is not of this binary.
+    #[error(
+        "{} is not the debug file of {}: it has {found}, the binary has {wanted}; give the one that was split off from this very build",
+        path.display(), binary.display()
+    )]
+    OtherDebugFile {
+        /// The debug file.
+        path: PathBuf,
+        /// The binary.
+        binary: PathBuf,
+        /// The debug file's build ids.
+        found: String,
+        /// The binary's.
+        wanted: String,
+    },
     /// Go's own tables are needed and cannot be used.
     #[error("cannot read lines from Go's own tables (pclntab) in {}: {why}", path.display())]
     Pclntab {

@@ -51,21 +51,28 @@ pub(super) fn read(image: &Image) -> Result<Identity, Error> {
         return Err(Error::NotGo { path: image.path().into() });
     }
     let mut identity = Identity {
-        go_build_id: note(image, ".note.go.buildid", b"Go\0\0", NT_GO_BUILD_ID)
-            .map(|id| String::from_utf8_lossy(id).into_owned()),
-        gnu_build_id: note(image, ".note.gnu.build-id", b"GNU\0", NT_GNU_BUILD_ID)
-            .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()),
         arch: match image.arch() {
             Arch::X86_64 => "amd64".into(),
             Arch::Aarch64 => "arm64".into(),
         },
-        ..Identity::default()
+        ..build_ids(image)
     };
     if let Some(BuildInfo { version, module_info }) = info {
         identity.go_version = version;
         module_info.lines().for_each(|line| identity.add(line));
     }
     Ok(identity)
+}
+
+/// The build ids alone: all that a file of debug information says of itself.
+pub(super) fn build_ids(image: &Image) -> Identity {
+    Identity {
+        go_build_id: note(image, ".note.go.buildid", b"Go\0\0", NT_GO_BUILD_ID)
+            .map(|id| String::from_utf8_lossy(id).into_owned()),
+        gnu_build_id: note(image, ".note.gnu.build-id", b"GNU\0", NT_GNU_BUILD_ID)
+            .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()),
+        ..Identity::default()
+    }
 }
 
 impl Identity {

@@ -1,6 +1,7 @@
 //! An ELF file in, what goat needs to know of a Go binary out: who it is, its functions, what line each instruction belongs
 //! to, and which calls were inlined where.
 
+pub mod debug_file;
 mod dwarf;
 mod error;
 mod functions;
@@ -14,7 +15,7 @@ mod symbols;
 mod tests;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -46,9 +47,28 @@ pub enum LineSource {
     Pclntab,
 }
 
+/// How a binary is read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Where the lines come from.
+    pub lines: LineSource,
+    /// The file that holds the binary's DWARF; `None` looks for one where the binary has none itself.
+    pub debug_file: Option<PathBuf>,
+    /// Where debug files are installed.
+    pub debug_dirs: Vec<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { lines: LineSource::Auto, debug_file: None, debug_dirs: vec![debug_file::DEBUG_DIR.into()] }
+    }
+}
+
 /// An open Go binary. Reads the file once, whole; function details are decoded on demand.
 pub struct Binary {
     image: object::Image,
+    /// The file that holds the DWARF, where that is another one.
+    debug: Option<object::Image>,
     symbols: symbols::Symbols,
     identity: Identity,
     tables: Tables,
@@ -69,12 +89,28 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {
-        Self::new(object::Image::open(path)?, lines)
+        Self::open_with(path, &Options { lines, ..Options::default() })
     }
 
-    fn new(image: object::Image, lines: LineSource) -> Result<Self, Error> {
+    /// Opens the ELF file at `path`, and the file with its debug information where there is one.
+    pub fn open_with(path: &Path, options: &Options) -> Result<Self, Error> {
+        let image = object::Image::open(path)?;
         let identity = identity::read(&image)?;
-        let dwarf = || dwarf::Tables::new(&image).map(Tables::Dwarf);
+        let debug = match &options.debug_file {
+            Some(path) => Some(debug_file::named(path, &image, &identity)?),
+            None if options.lines == LineSource::Pclntab || dwarf::Tables::has_any(&image) => None,
+            None => debug_file::find(&image, &identity, &options.debug_dirs),
+        };
+        Self::new(image, debug, identity, options.lines)
+    }
+
+    fn new(
+        image: object::Image,
+        debug: Option<object::Image>,
+        identity: Identity,
+        lines: LineSource,
+    ) -> Result<Self, Error> {
+        let dwarf = || dwarf::Tables::new(debug.as_ref().unwrap_or(&image)).map(Tables::Dwarf);
         let tables = match lines {
             LineSource::Auto => dwarf().map_or_else(|| pclntab::open(&image).map(Tables::Pclntab), Ok)?,
             LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: image.path().into() })?,
@@ -88,7 +124,7 @@ impl Binary {
                 Tables::Dwarf(_) => pclntab::open(&image).map(|tables| tables.symbols(&image)).unwrap_or_default(),
             };
         }
-        Ok(Self { image, symbols, identity, tables, stats: Mutex::default() })
+        Ok(Self { image, debug, symbols, identity, tables, stats: Mutex::default() })
     }
 
     /// Who the binary is.
@@ -112,7 +148,7 @@ impl Binary {
     /// Every source file named in the line tables, sorted by name.
     pub fn files(&self) -> Result<FileTable, Error> {
         match &self.tables {
-            Tables::Dwarf(tables) => Ok(tables.files(&self.image).clone()),
+            Tables::Dwarf(tables) => Ok(tables.files(self.debug_image()).clone()),
             Tables::Pclntab(tables) => Ok(tables.files().clone()),
         }
     }
@@ -120,12 +156,21 @@ impl Binary {
     /// Every function that has at least one row, of its own or inlined, in one of `files`; sorted by address.
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
         let (functions, stats) = match &self.tables {
-            Tables::Dwarf(tables) => tables.functions(&self.image, files),
+            Tables::Dwarf(tables) => tables.functions(&self.image, self.debug_image(), files),
             Tables::Pclntab(tables) => tables.functions(&self.image, files),
         };
         tracing::debug!(?stats, found = functions.len(), "functions read");
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
         Ok(functions)
+    }
+
+    /// The file that the lines come from, where that is not the binary itself.
+    pub fn debug_file(&self) -> Option<&Path> {
+        self.debug.as_ref().map(object::Image::path)
+    }
+
+    fn debug_image(&self) -> &object::Image {
+        self.debug.as_ref().unwrap_or(&self.image)
     }
 
     /// What the latest [`Binary::functions`] read and left out.

@@ -91,26 +91,20 @@ pub(super) struct Segment<'a> {
 impl Image {
     /// Reads the file at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io { path: path.into(), source };
-        let mut file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
-            return Err(Error::NotAFile { path: path.into() });
-        }
-        let size = metadata.len();
-        let mut bytes = Vec::new();
-        (&mut file).take(ident::HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;
-        ident::check(path, &bytes)?;
-        if size > MAX_FILE_BYTES {
-            return Err(Error::TooLarge { path: path.into(), size, limit: MAX_FILE_BYTES });
-        }
-        bytes.try_reserve_exact(size as usize).map_err(|e| io(e.into()))?;
-        file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
-        Self::parse(path, bytes)
+        Self::parse(path, read(path)?)
+    }
+
+    /// Reads a file of debug information at `path`: its program headers speak of bytes that only the executable has.
+    pub(super) fn open_debug(path: &Path) -> Result<Self, Error> {
+        Self::parse_as(path, read(path)?, Role::Debug)
     }
 
     /// Takes the file's bytes; `path` is for messages.
     pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::parse_as(path, bytes, Role::Executable)
+    }
+
+    fn parse_as(path: &Path, bytes: Vec<u8>, role: Role) -> Result<Self, Error> {
         ident::check(path, &bytes)?;
         let corrupt = |e: object::read::Error| Error::Corrupt { path: path.into(), what: e.to_string() };
         let unsupported = |found| Error::Unsupported { path: path.into(), found };
@@ -130,7 +124,11 @@ impl Image {
 
         let mut loads = Vec::new();
         let mut read_only_after_start = Vec::new();
-        for segment in header.program_headers(LE, file).map_err(corrupt)? {
+        let segments = match role {
+            Role::Executable => header.program_headers(LE, file).map_err(corrupt)?,
+            Role::Debug => &[],
+        };
+        for segment in segments {
             let (kind, size) = (segment.p_type(LE), segment.p_filesz(LE));
             let part = || format!("segment at {:#x}", segment.p_vaddr(LE));
             let low = VirtAddr(segment.p_vaddr(LE));
@@ -197,6 +195,11 @@ impl Image {
             Some(compression) => entry.decompressed.get_or_init(|| decompress(name, stored, compression)).as_deref()?,
         };
         Some(Section { addr: entry.addr, data })
+    }
+
+    /// The checksum that a `.gnu_debuglink` holds of the file that it names.
+    pub(super) fn checksum(&self) -> u32 {
+        crc32fast::hash(&self.bytes)
     }
 
     /// Where in the file the bytes of section `name` are.
@@ -299,6 +302,33 @@ impl Image {
         let Some(place) = self.place(addr, size_of::<u64>(), |load| !load.executable) else { return };
         self.bytes[place].copy_from_slice(&value.to_le_bytes());
     }
+}
+
+/// What a file is read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Executable,
+    /// Its sections only.
+    Debug,
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let io = |source| Error::Io { path: path.into(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(Error::NotAFile { path: path.into() });
+    }
+    let size = metadata.len();
+    let mut bytes = Vec::new();
+    (&mut file).take(ident::HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;
+    ident::check(path, &bytes)?;
+    if size > MAX_FILE_BYTES {
+        return Err(Error::TooLarge { path: path.into(), size, limit: MAX_FILE_BYTES });
+    }
+    bytes.try_reserve_exact(size as usize).map_err(|e| io(e.into()))?;
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
 }
 
 fn file_range(

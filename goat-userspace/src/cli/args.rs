@@ -9,7 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{config::FromWord, listen};
 pub(super) use report::{ReportArgs, VerifyArgs};
 
-use crate::{DataType, track::Granularity};
+use crate::{
+    DataType,
+    track::{Granularity, PathRule},
+};
 
 /// See which changed lines of a release have run in production
 ///
@@ -75,9 +78,8 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "FILE", env = "GOAT_BINARY")]
     pub(super) binary: PathBuf,
 
-    /// Accept a binary that was built from another commit
-    #[arg(long)]
-    pub(super) allow_mismatch: bool,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
 
     /// Write the plan to this file; without it the plan is only shown
     #[arg(short, long, value_name = "FILE")]
@@ -100,6 +102,10 @@ pub(super) struct ChangeArgs {
     #[arg(long, value_name = "REV", env = "GOAT_OLD")]
     pub(super) old: Option<String>,
 
+    /// Compare with the common ancestor of both commits, as `git diff OLD...NEW` does
+    #[arg(long)]
+    pub(super) merge_base: bool,
+
     /// The commit that the binary was built from [default: newBranch of goat.yaml, else HEAD]
     #[arg(long, value_name = "REV", env = "GOAT_NEW")]
     pub(super) new: Option<String>,
@@ -114,6 +120,25 @@ pub(super) struct ChangeArgs {
     pub(super) diff_precision: Option<u8>,
 }
 
+/// How a binary and the repository's files are brought together.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Binary")]
+pub(super) struct ReadingArgs {
+    /// Accept a binary that was built from another commit, or from other sources
+    #[arg(long)]
+    pub(super) allow_mismatch: bool,
+
+    /// Read the binary's DWARF from this file [default: found by build id or .gnu_debuglink, where the binary has none]
+    #[arg(long, value_name = "FILE", env = "GOAT_DEBUG_FILE")]
+    pub(super) debug_file: Option<PathBuf>,
+
+    /// Files that the binary calls COMPILED/... are DIR/... of the repository; may be repeated [default: found out]
+    ///
+    /// Example: --path-map /build/src=. --path-map example.com/lib@v1.2.0=lib
+    #[arg(long, value_name = "COMPILED=DIR")]
+    pub(super) path_map: Vec<PathRule>,
+}
+
 /// Where a plan comes from: a file, or a change and a binary.
 #[derive(Args, Debug, Default)]
 pub(super) struct PlanSource {
@@ -125,9 +150,8 @@ pub(super) struct PlanSource {
     #[arg(long, value_name = "FILE", env = "GOAT_BINARY")]
     pub(super) binary: Option<PathBuf>,
 
-    /// Accept a binary that was built from another commit
-    #[arg(long)]
-    pub(super) allow_mismatch: bool,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
 
     #[command(flatten)]
     pub(super) change: ChangeArgs,
@@ -220,9 +244,8 @@ pub(super) struct TrackArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) binary: Option<PathBuf>,
 
-    /// Accept a binary that was built from another commit
-    #[arg(long, requires = "binary")]
-    pub(super) allow_mismatch: bool,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
 
     /// How the points are shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]

@@ -72,6 +72,7 @@ impl Live {
             plan.summary().observable,
             match target {
                 Target::Pid(pid) => format!("process {pid}"),
+                Target::Process(process) => format!("process {}", process.pid()),
                 Target::Exe(path) => format!("every process of {}", path.display()),
             },
             session.backend(),

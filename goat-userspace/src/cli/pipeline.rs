@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::{left_out, revision, settings::Settings};
+use super::{args::ReadingArgs, left_out, revision, say::HelpExt, settings::Settings};
 use crate::{
-    binary,
+    binary::{self, Binary},
     diff::{self, ChangeSet},
     plan::{self, AppInfo, ProbePlan},
     source::{self, SourceIndex},
@@ -25,6 +25,7 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
+        merge_base: settings.merge_base,
         precision: settings.diff_precision(),
         filter: settings.filter.clone(),
     };
@@ -37,12 +38,13 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
 }
 
 /// All the way, for the binary at `path`.
-pub(super) fn plan(settings: &Settings, path: &Path, allow_mismatch: bool) -> anyhow::Result<ProbePlan> {
+pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> anyhow::Result<ProbePlan> {
     // The binary first: it is the cheaper of the two to be wrong about.
-    let binary = binary::open(path)?;
+    let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
+    let binary = Binary::open_with(path, &options)?;
     let Change { changes, sources, points } = change(settings)?;
-    let warnings = revision::check(binary.identity(), &changes.new, allow_mismatch)?;
-    let plan = plan::resolve(&plan::Inputs {
+    let warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
+    let resolved = plan::resolve(&plan::Inputs {
         app: app(settings, &changes),
         granularity: settings.granularity,
         precision: settings.precision,
@@ -52,9 +54,15 @@ pub(super) fn plan(settings: &Settings, path: &Path, allow_mismatch: bool) -> an
         points: &points,
         binary: &binary,
         warnings,
-    })
-    .with_context(|| format!("cannot plan for {}", path.display()))?;
-    Ok(plan)
+        allow_mismatch: reading.allow_mismatch,
+        path_rules: &reading.path_map,
+    });
+    let refuted = matches!(resolved, Err(plan::Error::OtherSources { .. }));
+    let plan = resolved.with_context(|| format!("cannot plan for {}", path.display()));
+    if refuted {
+        return plan.help("name the commit that it was built from with --new, or accept this with --allow-mismatch");
+    }
+    plan
 }
 
 fn app(settings: &Settings, changes: &ChangeSet) -> AppInfo {

@@ -14,7 +14,7 @@ use crate::plan::{self, ProbePlan};
 
 pub(super) fn run(args: &PlanArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let settings = Settings::merge(&args.change, &loaded.config);
-    let plan = pipeline::plan(&settings, &args.binary, args.allow_mismatch)?;
+    let plan = pipeline::plan(&settings, &args.binary, &args.reading)?;
     warn(&plan);
     if let Some(output) = &args.output {
         plan::write(output, &plan).with_context(|| format!("cannot write {}", output.display()))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{
-    args::{ChangeArgs, PlanSource},
+    args::{ChangeArgs, PlanSource, ReadingArgs},
     config::Loaded,
     pipeline, plan as plan_command, say,
     settings::Settings,
@@ -24,7 +24,7 @@ pub(super) fn obtain(source: &PlanSource, loaded: &Loaded, target: &Path) -> any
         None => {
             let binary = source.binary.as_deref().unwrap_or(target);
             let settings = Settings::merge(&source.change, &loaded.config);
-            pipeline::plan(&settings, binary, source.allow_mismatch)
+            pipeline::plan(&settings, binary, &source.reading)
                 .context("cannot make a plan here (--plan reads one that was made elsewhere)")?
         }
     };
@@ -37,12 +37,15 @@ pub(super) fn obtain(source: &PlanSource, loaded: &Loaded, target: &Path) -> any
 
 /// Options that only making a plan obeys. They may come from the environment, so that they are no error beside a file.
 fn without_effect(source: &PlanSource) -> Vec<&'static str> {
-    let PlanSource { plan: _, binary, allow_mismatch, change } = source;
-    let ChangeArgs { repo: _, old, new, granularity, diff_precision } = change;
+    let PlanSource { plan: _, binary, reading: ReadingArgs { allow_mismatch, debug_file, path_map }, change } = source;
+    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision } = change;
     [
         ("--binary", binary.is_some()),
         ("--allow-mismatch", *allow_mismatch),
+        ("--debug-file", debug_file.is_some()),
+        ("--path-map", !path_map.is_empty()),
         ("--old", old.is_some()),
+        ("--merge-base", *merge_base),
         ("--new", new.is_some()),
         ("--granularity", granularity.is_some()),
         ("--diff-precision", diff_precision.is_some()),

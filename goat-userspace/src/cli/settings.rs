@@ -28,6 +28,8 @@ pub(super) struct Settings {
     /// `None`: the user has not said.
     old: Option<String>,
     pub(super) new: String,
+    /// Compare with the common ancestor of both sides.
+    pub(super) merge_base: bool,
     pub(super) filter: Filter,
     pub(super) granularity: Granularity,
     /// 1, 2 or 3.
@@ -46,6 +48,7 @@ impl Settings {
             app_version: config.app_version.clone().filter(|version| !version.is_empty()),
             old: flags.old.clone().or_else(|| config.old_branch.clone()),
             new: flags.new.clone().or_else(|| config.new_branch.clone()).unwrap_or_else(|| "HEAD".to_owned()),
+            merge_base: flags.merge_base,
             filter: Filter {
                 ignores: config.ignores.clone().unwrap_or(filter.ignores),
                 skip_nested_modules: config.skip_nested_modules.map_or(filter.skip_nested_modules, |Word(skip)| skip),

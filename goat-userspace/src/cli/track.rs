@@ -14,7 +14,7 @@ use crate::track::TrackPoint;
 pub(super) fn run(args: &TrackArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let settings = Settings::merge(&args.change, &loaded.config);
     if let Some(binary) = &args.binary {
-        let plan = pipeline::plan(&settings, binary, args.allow_mismatch)?;
+        let plan = pipeline::plan(&settings, binary, &args.reading)?;
         plan::warn(&plan);
         plan::show(&plan, args.format)?;
     } else {

@@ -35,6 +35,8 @@ pub struct Options {
     pub old: String,
     /// The new side, the one that the binary was built from.
     pub new: String,
+    /// Compare with the best common ancestor of both sides instead of `old` itself, as `git diff old...new` does.
+    pub merge_base: bool,
     /// How changed lines are found.
     pub precision: Precision,
     /// Which files count.

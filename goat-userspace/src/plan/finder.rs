@@ -94,7 +94,7 @@ fn is_dictionary_wrapper(name: &str) -> bool {
 }
 
 /// `ship.Map` of the linker's `example.com/ship.Map[go.shape.int]`; a type argument may be a path itself.
-fn without_type_arguments(name: &str) -> String {
+pub(super) fn without_type_arguments(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     let mut depth = 0u32;
     for c in name.chars() {

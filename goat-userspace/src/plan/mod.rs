@@ -1,6 +1,7 @@
 //! Track points and a binary in, the addresses to probe out; or, for a point, why it can't be observed.
 
 mod absent;
+mod agreement;
 mod check;
 mod compiled;
 mod control;

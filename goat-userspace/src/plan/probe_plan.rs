@@ -169,7 +169,10 @@ pub struct Site {
     pub class: ProbeClass,
     /// Hits count only where the flags satisfy it; `None` for always.
     pub condition: Option<Condition>,
-    /// Another place that tells the same for more at each hit, but without a condition, and without fault sites.
+    /// Whether its hits are not all: control may end in front of it at an instruction of the same instance that faults, of which a
+    /// site of the class [`ProbeClass::Fault`] tells.
+    pub behind_faults: bool,
+    /// Another place that tells the same for more at each hit, but without a condition, and without sites for faults.
     pub fallback: Option<Fallback>,
 }
 

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
-    Slot, SourceLine, Status, Unobservable, absent::Absent, compiled::Compiled, copy::Copy, finder::Finder, placement,
-    sites,
+    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
+    finder::Finder, placement, sites,
 };
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
@@ -17,7 +17,7 @@ use crate::{
     diff::ChangeSet,
     lines::LineSet,
     source::{BlockId, FunctionId, SourceIndex},
-    track::{Granularity, PathMap, TrackPoint, TrackPoints},
+    track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
 };
 
 /// How many lines around a changed one the plan carries for people to read.
@@ -45,12 +45,17 @@ pub struct Inputs<'a> {
     pub main_entries: Option<Vec<String>>,
     /// What is to be said before trusting the plan.
     pub warnings: Vec<String>,
+    /// Go on, with a warning, where the sources are not those that the binary was built from.
+    pub allow_mismatch: bool,
+    /// How names of files in the binary become paths in the repository, where that is not as it seems.
+    pub path_rules: &'a [PathRule],
 }
 
 /// Makes the plan.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let files = inputs.binary.files()?;
-    let paths = PathMap::new(
+    let paths = PathMap::with_rules(
+        inputs.path_rules,
         inputs.sources.files.iter().map(|f| &f.path),
         &inputs.changes.modules,
         files.names.iter().map(|n| &**n),
@@ -61,6 +66,15 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         .collect();
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
+    let mut warnings = inputs.warnings.clone();
+    warnings.extend(nothing_matched(&paths));
+    let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);
+    if let Some(evidence) = agreement.evidence() {
+        if agreement.is_refuted() && !inputs.allow_mismatch {
+            return Err(Error::OtherSources { evidence });
+        }
+        warnings.push(format!("{evidence}; lines of these files may be wrong"));
+    }
 
     let fault_entry = fault_entry(inputs.binary);
     let mut slots = Slots { faults: fault_entry.is_some(), ..Slots::default() };
@@ -135,7 +149,19 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         points,
         fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
         sites,
-        warnings: inputs.warnings.clone(),
+        warnings,
+    })
+}
+
+/// Said where no changed file has a name in the binary: as a rule its names are of a place that goat did not guess.
+fn nothing_matched(paths: &PathMap) -> Option<String> {
+    let (path, nearest) = paths.unmatched.iter().max_by_key(|(_, nearest)| nearest.len())?;
+    let nearest = if nearest.is_empty() { "no file".to_owned() } else { nearest.join(", ") };
+    paths.files.is_empty().then(|| {
+        format!(
+            "the binary holds none of the changed files under a name that fits ({path}: the nearest it has is {nearest}); \
+             if it is another place's name, say so with --path-map"
+        )
     })
 }
 
@@ -162,13 +188,15 @@ struct SiteKey {
     is_fault: bool,
     /// The flags on which a hit there counts.
     condition: Option<u8>,
+    /// Whether its hits are not all without those of fault slots.
+    behind_faults: bool,
     /// What may be probed instead: address, class and length.
     fallback: Option<(VirtAddr, ProbeClass, u8)>,
 }
 
 impl SiteKey {
     fn fault(addr: VirtAddr) -> Self {
-        Self { addr, is_fault: true, condition: None, fallback: None }
+        Self { addr, is_fault: true, condition: None, behind_faults: false, fallback: None }
     }
 }
 
@@ -189,7 +217,13 @@ impl Gathered {
                 for p in placed {
                     let insns = &compiled.cfg.insns;
                     let fallback = p.fallback.map(|(insn, class)| (insns[insn].addr, class, insns[insn].len));
-                    let site = SiteKey { addr: insns[p.insn].addr, condition: p.condition, is_fault: false, fallback };
+                    let site = SiteKey {
+                        addr: insns[p.insn].addr,
+                        condition: p.condition,
+                        is_fault: false,
+                        behind_faults: !p.faults.is_empty(),
+                        fallback,
+                    };
                     let faults =
                         p.faults.iter().map(|insn| (*insn, SiteKey::fault(insns[*insn].addr), ProbeClass::Fault));
                     for (insn, key, class) in std::iter::once((p.insn, site, p.class)).chain(faults) {
@@ -233,7 +267,7 @@ impl Slots {
     fn finish(self, binary: &Binary, points: &mut BTreeMap<u32, Gathered>) -> Vec<Site> {
         let mut sites = Vec::with_capacity(self.found.len());
         let mut slots: BTreeMap<SiteKey, Slot> = BTreeMap::new();
-        for (key @ SiteKey { addr: address, condition, .. }, (class, len)) in self.found {
+        for (key @ SiteKey { addr: address, condition, behind_faults, .. }, (class, len)) in self.found {
             let Some((offset, instruction)) = instruction_at(binary, address, len) else { continue };
             let fallback = key.fallback.and_then(|(address, class, len)| {
                 let (offset, instruction) = instruction_at(binary, address, len)?;
@@ -241,7 +275,7 @@ impl Slots {
             });
             slots.insert(key, Slot::try_from(sites.len()).expect("fewer than 2^32 sites"));
             let condition = condition.map(super::Condition);
-            sites.push(Site { address, offset, instruction, class, condition, fallback });
+            sites.push(Site { address, offset, instruction, class, condition, behind_faults, fallback });
         }
         for gathered in points.values_mut() {
             for (instance, keys) in &mut gathered.instances {

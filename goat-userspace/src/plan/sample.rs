@@ -82,6 +82,7 @@ pub(crate) fn plan() -> ProbePlan {
                 instruction: vec![0x0f, 0x44, 0xd0 + n],
                 class: if n == 2 { ProbeClass::Stepped } else { ProbeClass::Emulated },
                 condition: (n == 2).then_some(Condition(4)),
+                behind_faults: false,
                 fallback: None,
             })
             .collect(),
@@ -183,6 +184,7 @@ fn any_site() -> impl Strategy<Value = Site> {
             instruction,
             class: ProbeClass::Emulated,
             condition: condition.map(Condition),
+            behind_faults: false,
             fallback: None,
         },
     )

@@ -1,11 +1,11 @@
 //! Whether each site's breakpoint is in the text: read back after attaching, never assumed.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU8, Ordering},
 };
 
-use super::text::Text;
+use super::{slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -69,34 +69,75 @@ impl Arming {
         self.set(slot, Armed::NotArmed);
     }
 
-    /// Whether the text of process `pid` has been read.
-    pub(super) fn knows(&self, pid: u32) -> bool {
-        self.lock().iter().any(|t| t.pid() == pid)
+    /// Notes that `slot` has told what it can before it was ever armed.
+    pub(super) fn skip(&self, slot: usize) {
+        if slot < self.states.len() {
+            self.set(slot, Armed::Disarmed);
+        }
     }
 
-    /// Forgets processes that are not in `alive`.
-    pub(super) fn retain(&self, alive: &[u32]) {
-        self.lock().retain(|t| alive.contains(&t.pid()));
+    /// Whether `slot` has no breakpoint of its own: it counts faults.
+    pub(super) fn is_fault(&self, slot: Slot) -> bool {
+        self.sites[slot as usize].class == ProbeClass::Fault
     }
 
-    /// Reads every site back from `text`, and keeps the text to disarm sites in. Sites disarmed elsewhere are disarmed
-    /// here too. A text that can't be read, because its process is gone, changes nothing.
-    pub(super) fn read_back(&self, text: Text) {
+    /// Slots in the order of their offsets.
+    pub(super) fn order(&self) -> &[Slot] {
+        &self.order
+    }
+
+    /// Whether the text of process `pid` is there, with the probes of `linked`.
+    pub(super) fn knows(&self, pid: u32, linked: &Arc<SlotSet>) -> bool {
+        self.lock().iter().any(|t| t.process().pid() == pid && Arc::ptr_eq(t.linked(), linked))
+    }
+
+    /// Forgets the texts with the probes of `linked` whose processes are gone.
+    pub(super) fn retain_current(&self, linked: &Arc<SlotSet>) {
+        self.lock().retain(|t| !Arc::ptr_eq(t.linked(), linked) || t.process().is_current());
+    }
+
+    /// Forgets the texts with the probes of `linked`: none of them is written to from now on.
+    pub(super) fn forget(&self, linked: &Arc<SlotSet>) -> Vec<Text> {
+        self.lock().extract_if(.., |t| Arc::ptr_eq(t.linked(), linked)).collect()
+    }
+
+    /// Keeps `text` to disarm sites in, and reads its linked sites back.
+    pub(super) fn add(&self, text: Text) {
         let mut texts = self.lock();
-        self.for_each_in(&text, |slot, bytes| {
+        let linked = Arc::clone(text.linked());
+        self.read_back_in(&text, &self.order, &linked);
+        texts.push(text);
+    }
+
+    /// Reads `slots` back from each text with the probes of `linked`, once they are in. In the order of their offsets.
+    pub(super) fn read_back(&self, linked: &Arc<SlotSet>, slots: &[Slot]) {
+        for text in self.lock().iter().filter(|t| Arc::ptr_eq(t.linked(), linked)) {
+            self.read_back_in(text, slots, linked);
+        }
+    }
+
+    /// Sites disarmed elsewhere are disarmed here too. A text that can't be read, because its process is gone, changes
+    /// nothing.
+    fn read_back_in(&self, text: &Text, slots: &[Slot], linked: &SlotSet) {
+        let slots: Vec<Slot> = slots.iter().copied().filter(|slot| linked.contains(*slot)).collect();
+        self.for_each_in(text, &slots, |slot, bytes| {
             let site = &self.sites[slot];
-            let armed = bytes.starts_with(self.breakpoint) || (site.class == ProbeClass::Nop5 && bytes[0] == CALL);
+            let armed = match site.class {
+                // Its probe is another's: once linked, it is there.
+                ProbeClass::Fault => true,
+                ProbeClass::Nop5 if bytes[0] == CALL => true,
+                _ => bytes.starts_with(self.breakpoint),
+            };
             match (self.state(slot), armed) {
                 (Armed::Disarmed, true) => {
                     // Failing leaves a probe that costs time and counts right.
-                    let _ = self.write_original(&text, slot);
+                    let _ = self.write_original(text, slot);
                 }
                 (Armed::Disarmed | Armed::NotArmed, _) => {}
                 (_, true) => self.set(slot, Armed::Armed),
                 (_, false) => self.set(slot, Armed::NotArmed),
             }
         });
-        texts.push(text);
     }
 
     /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
@@ -116,9 +157,11 @@ impl Arming {
         Ok(disarmed)
     }
 
-    /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target.
+    /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target. A site
+    /// that was hit is in the text, whether or not it has been read back yet.
     fn can_be_disarmed(&self, slot: usize) -> bool {
-        self.state(slot) == Armed::Armed && self.sites[slot].class != ProbeClass::Nop5
+        matches!(self.state(slot), Armed::Armed | Armed::Pending)
+            && !matches!(self.sites[slot].class, ProbeClass::Nop5 | ProbeClass::Fault)
     }
 
     /// Writes the original bytes over a breakpoint, and over nothing else. The uprobe stays registered: a trap on its way
@@ -139,11 +182,11 @@ impl Arming {
         }
     }
 
-    /// The sites whose bytes in any known, living text are not the binary's: none after detaching. The first, and how many.
-    pub(super) fn differing(&self) -> Option<(VirtAddr, usize)> {
+    /// The sites whose bytes in any of `texts` that lives are not the binary's: none after detaching. The first, and how many.
+    pub(super) fn differing(&self, texts: &[Text]) -> Option<(VirtAddr, usize)> {
         let mut differing = Vec::new();
-        for text in &*self.lock() {
-            self.for_each_in(text, |slot, bytes| {
+        for text in texts {
+            self.for_each_in(text, &self.order, |slot, bytes| {
                 if *bytes != *self.sites[slot].instruction {
                     differing.push(self.sites[slot].address);
                 }
@@ -152,10 +195,11 @@ impl Arming {
         Some((*differing.iter().min()?, differing.len()))
     }
 
-    /// Calls `visit` with each site's slot and its bytes in `text`; neighbours are read together.
-    fn for_each_in(&self, text: &Text, mut visit: impl FnMut(usize, &[u8])) {
+    /// Calls `visit` with each of `slots`, which are in the order of their offsets, and its bytes in `text`; neighbours are
+    /// read together.
+    fn for_each_in(&self, text: &Text, slots: &[Slot], mut visit: impl FnMut(usize, &[u8])) {
         let mut buffer = Vec::new();
-        let mut rest = &*self.order;
+        let mut rest = slots;
         while let Some(first) = rest.first() {
             let start = self.sites[*first as usize].offset;
             let mut end = start;

@@ -1,6 +1,7 @@
 //! Takes breakpoints out as soon as they have told all that they can, so that a covered site costs nothing any more.
 
 use std::{
+    collections::BTreeMap,
     io,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     sync::{Arc, Mutex, PoisonError},
@@ -11,7 +12,10 @@ use aya::maps::{MapData, RingBuf};
 use goat_common::{FIRST_HITS_BYTES, FirstHit};
 
 use super::{Error, arming::Arming, counters::Counters};
-use crate::plan::{ProbePlan, Slot, Status};
+use crate::{
+    addr::FileOffset,
+    plan::{ProbePlan, Site, Slot, Status},
+};
 
 /// How often the counters are read even if nothing wakes goat: for first hits that found the ring buffer full, and for
 /// sites in the text of processes that came later. 65 536 counters take 18 microseconds.
@@ -28,12 +32,13 @@ pub(super) struct Disarmer {
 }
 
 impl Disarmer {
-    /// Starts the thread. Hits from before count too.
+    /// Starts the thread. Hits from before count too. `skip` are slots that have told all that they can.
     pub(super) fn start(
         plan: &ProbePlan,
         arming: Arc<Arming>,
         counters: Arc<Counters>,
         first_hits: RingBuf<MapData>,
+        skip: &[Slot],
     ) -> Result<Self, Error> {
         let no_thread = |source| Error::Kernel { action: "start the thread that disarms sites", source };
         let stop = event().map_err(no_thread)?;
@@ -41,6 +46,8 @@ impl Disarmer {
         let failure = Arc::new(Mutex::new(None));
         let failed = Arc::clone(&failure);
         let mut coverage = Coverage::new(plan);
+        // What has told all that it can was hit, or is its points' that were.
+        skip.iter().for_each(|slot| drop(coverage.hit(*slot)));
         let thread = thread::Builder::new()
             .name("goat-disarm".into())
             .spawn(move || {
@@ -136,12 +143,13 @@ impl Coverage {
             slots.push(of_point);
         }
         let (covered, is_done) = (vec![false; slots.len()], vec![false; points.len()]);
-        let together = plan.sites.chunk_by(|a, b| a.offset == b.offset).fold(Vec::new(), |mut together, sites| {
-            let first = together.len() as Slot;
-            let slots: Vec<Slot> = (first..first + sites.len() as Slot).collect();
-            together.extend(std::iter::repeat_n(slots, sites.len()));
-            together
-        });
+        let mut at: BTreeMap<FileOffset, Vec<Slot>> = BTreeMap::new();
+        for (slot, site) in (0..).zip(&plan.sites).filter(|(_, site)| !site.is_fault()) {
+            at.entry(site.offset).or_default().push(slot);
+        }
+        let together =
+            |(slot, site): (Slot, &Site)| if site.is_fault() { vec![slot] } else { at[&site.offset].clone() };
+        let together = (0..).zip(&plan.sites).map(together).collect();
         Self { points, slots, covered, is_done, together, done: Vec::new() }
     }
 

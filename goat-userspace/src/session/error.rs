@@ -50,6 +50,15 @@ pub enum Error {
         /// The process id asked for.
         pid: u32,
     },
+    /// A process is known by a number of another pid namespace, and the backend needs goat's own.
+    #[error(
+        "process {pid} is a number of another pid namespace, and perf events are opened by goat's own: run goat in the host's pid \
+         namespace (hostPID: true), or use uprobe_multi"
+    )]
+    OtherNumbers {
+        /// The process, as the other namespace knows it.
+        pid: u32,
+    },
     /// The target's files in /proc can't be read.
     #[error(
         "cannot open {}: for another user's process goat needs CAP_SYS_PTRACE; for any, Yama (kernel.yama.ptrace_scope) and \

@@ -1,66 +1,50 @@
 //! A plan and a target in, armed probes out: the only part of goat that acts on the kernel. Dropping a [`Session`] detaches.
 
 mod arming;
+mod binding;
 mod counters;
 mod disarm;
 mod error;
+mod executable;
+mod faults;
 mod features;
+mod linker;
 mod loader;
 mod perf_event;
+mod process;
+mod slot_set;
 pub mod spawn;
 mod target;
 mod text;
 mod uprobe_multi;
 
 use std::{
-    fmt,
-    num::NonZeroU32,
-    os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
-    sync::Arc,
+    os::fd::AsFd,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
-use aya::{
-    maps::{MapData, RingBuf},
-    programs::uprobe::UProbeLink,
-};
+pub use binding::BindingId;
 pub use error::Error;
+pub use executable::{Executable, Version, describe, is_same_build};
 pub use features::{Capability, Features, check_privileges};
-use goat_common::{Cookie, MAX_SITES, ProcessFilter};
+use goat_common::{Cookie, MAX_SITES};
+pub use linker::Backend;
+pub use process::{Proc, Process};
 pub use target::Target;
 
 use self::{
     arming::Arming,
+    binding::{Bindings, Settings},
     counters::Counters,
     disarm::Disarmer,
-    loader::Loaded,
-    target::{Executable, Process},
-    text::Text,
+    linker::{Link, Linker},
 };
 use crate::{
     counts::{Armed, Counts, SlotCount},
-    plan::ProbePlan,
+    plan::{ProbePlan, Slot},
 };
-
-/// How the kernel is asked for probes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Backend {
-    /// One link for many sites (Linux 6.6+).
-    UprobeMulti,
-    /// One perf event per site, for older kernels.
-    PerfEvent,
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UprobeMulti => "uprobe_multi",
-            Self::PerfEvent => "perf_event",
-        })
-    }
-}
 
 /// What is not part of the plan.
 #[derive(Clone, Debug)]
@@ -76,27 +60,41 @@ pub struct Options {
     /// Leave it to the program, not to the kernel, to tell the target from other processes of its file. Chosen by itself
     /// where the kernel's own filter is broken.
     pub filter_in_program: bool,
+    /// Bind without arming: the sites wait until someone arms them, some at a time ([`Session::arm_next`]).
+    pub in_waves: bool,
+    /// Slots that have told all that they can, by what was counted before: never armed.
+    pub skip: Vec<Slot>,
+    /// Where processes are looked up.
+    pub proc: Proc,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { backend: None, verify: true, disarm: false, filter_in_program: false }
+        Self {
+            backend: None,
+            verify: true,
+            disarm: false,
+            filter_in_program: false,
+            in_waves: false,
+            skip: Vec::new(),
+            proc: Proc::default(),
+        }
     }
 }
 
-/// Armed probes and their counters.
+/// A plan's probes and their counters: one program, loaded, with as many bindings as there are processes or files to
+/// observe. Its counts are the sum over all of them, those that have ended too.
 pub struct Session {
     // Dropped first: it must not write to the text while links close.
     disarmer: Option<Disarmer>,
-    links: Links,
-    backend: Backend,
+    bindings: Arc<Bindings>,
     counters: Arc<Counters>,
     arming: Arc<Arming>,
-    executable: Executable,
-    process: Option<Process>,
-    verify: bool,
-    disarm: bool,
-    attach_time: Duration,
+    plan: Arc<ProbePlan>,
+    proc: Proc,
+    /// Contents of files that were checked and found to be the plan's binary.
+    checked: Mutex<Vec<Arc<Executable>>>,
+    attach_time: Mutex<Duration>,
 }
 
 // Readers on other threads share it.
@@ -105,58 +103,47 @@ const _: () = {
     is_shared::<Session>();
 };
 
-/// What keeps the probes in. Closing it takes them out.
-enum Links {
-    Multi(Vec<OwnedFd>),
-    PerfEvent(Vec<UProbeLink>),
-}
-
-/// Checks that `target` runs the plan's binary, arms every site of `plan` in it, and reads each back from its text.
-pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Session, Error> {
-    let started = Instant::now();
-    target::check_arch(&plan.identity)?;
+/// Loads the program for `plan`, and binds it to nothing yet.
+pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> {
+    executable::check_arch(&plan.identity)?;
     let (backend, pid_filter) = choose(options.backend)?;
-    let (process, path) = match target {
-        Target::Pid(pid) => (Some(Process::open(*pid)?), PathBuf::from(format!("/proc/{pid}/exe"))),
-        Target::Exe(path) => (None, path.clone()),
-    };
-    let executable = Executable::open(&path)?;
-    executable.check(plan)?;
-    check_limits(plan.sites.len(), backend)?;
-
-    let filter_in_program = options.filter_in_program || !pid_filter;
-    let (filter, pid) = match &process {
-        Some(process) if filter_in_program => (process.filter()?, None),
-        Some(process) => (ProcessFilter::default(), NonZeroU32::new(process.pid)),
-        None => (ProcessFilter::default(), None),
-    };
-    let arming = Arc::new(Arming::new(plan));
-    let Linked { links, refused, counters, first_hits } = link(backend, &executable, &sites(plan), filter, pid)?;
-    let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
-    refused.into_iter().for_each(|slot| arming.refuse(slot));
-
+    check_limits(plan.sites.iter().filter(|site| !site.is_fault()).count(), backend)?;
+    let (linker, counters, first_hits) = Linker::load(backend, plan)?;
     let disarm = options.disarm && options.verify;
-    let mut session = Session {
-        disarmer: None,
-        links,
-        backend,
+    let settled = faults::settle(plan, linker.tells_faults(), disarm);
+    let arming = Arc::new(Arming::new(&settled));
+    options.skip.iter().for_each(|slot| arming.skip(*slot as usize));
+    let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
+    let settings = Settings {
+        proc: options.proc.clone(),
+        kernel_filters: pid_filter && !options.filter_in_program,
+        verify: options.verify,
+        write: disarm,
+        in_waves: options.in_waves,
+    };
+    let disarmer = match disarm {
+        true => Some(Disarmer::start(&settled, Arc::clone(&arming), Arc::clone(&counters), first_hits, &options.skip)?),
+        false => None,
+    };
+    let needed = if settled.fault_entry.is_some() { faults::needed(&settled).collect() } else { Box::default() };
+    Ok(Session {
+        disarmer,
+        bindings: Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(&settled), needed, settings)),
         counters,
         arming,
-        executable,
-        process,
-        verify: options.verify,
-        disarm,
-        attach_time: Duration::ZERO,
-    };
-    session.refresh()?;
-    if let Some(process) = session.process.as_ref().filter(|p| !p.is_alive()) {
-        return Err(Error::NoProcess { pid: process.pid });
-    }
-    if disarm {
-        let (arming, counters) = (Arc::clone(&session.arming), Arc::clone(&session.counters));
-        session.disarmer = Some(Disarmer::start(plan, arming, counters, first_hits)?);
-    }
-    session.attach_time = started.elapsed();
+        plan: Arc::clone(plan),
+        proc: options.proc.clone(),
+        checked: Mutex::default(),
+        attach_time: Mutex::default(),
+    })
+}
+
+/// Loads the program for `plan`, and binds it to `target`.
+pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Session, Error> {
+    let started = Instant::now();
+    let session = open(&Arc::new(plan.clone()), options)?;
+    session.bind(target)?;
+    *session.attach_time.lock().unwrap_or_else(PoisonError::into_inner) = started.elapsed();
     Ok(session)
 }
 
@@ -190,7 +177,7 @@ fn check_limits(sites: usize, backend: Backend) -> Result<(), Error> {
 }
 
 /// The plan's sites, as the kernel wants them.
-fn sites(plan: &ProbePlan) -> Vec<uprobe_multi::Site> {
+fn sites(plan: &ProbePlan) -> Box<[uprobe_multi::Site]> {
     let slots = 0u32..;
     let site = |(slot, site): (u32, &crate::plan::Site)| uprobe_multi::Site {
         offset: site.offset.0,
@@ -199,40 +186,60 @@ fn sites(plan: &ProbePlan) -> Vec<uprobe_multi::Site> {
     slots.zip(&plan.sites).map(site).collect()
 }
 
-struct Linked {
-    links: Links,
-    /// Slots that the kernel would not take.
-    refused: Vec<usize>,
-    counters: MapData,
-    first_hits: RingBuf<MapData>,
-}
-
-/// Loads the program and attaches it at each of `sites`.
-fn link(
-    backend: Backend,
-    executable: &Executable,
-    sites: &[uprobe_multi::Site],
-    filter: ProcessFilter,
-    pid: Option<NonZeroU32>,
-) -> Result<Linked, Error> {
-    match backend {
-        Backend::UprobeMulti => {
-            let Loaded { program, counters, first_hits } = loader::for_multi(sites.len(), filter)?;
-            let pid = pid.map_or(0, NonZeroU32::get);
-            let uprobe_multi::Linked { links, refused } =
-                uprobe_multi::link_all(program.as_fd(), &executable.path(), sites, pid)?;
-            Ok(Linked { links: Links::Multi(links), refused, counters, first_hits })
-        }
-        Backend::PerfEvent => {
-            let Loaded { mut program, counters, first_hits } = loader::for_perf_event(sites.len(), filter)?;
-            let program = loader::uprobe(&mut program)?;
-            let perf_event::Attached { links, refused } = perf_event::attach(program, &executable.path(), sites, pid)?;
-            Ok(Linked { links: Links::PerfEvent(links), refused, counters, first_hits })
-        }
-    }
-}
-
 impl Session {
+    /// Checks that `target` runs the plan's binary, and arms every site of the plan in it.
+    pub fn bind(&self, target: &Target) -> Result<BindingId, Error> {
+        let (executable, process) = match target {
+            Target::Exe(path) => (Executable::open(path)?, None),
+            Target::Process(process) => (Executable::of(process)?, Some(Arc::clone(process))),
+            Target::Pid(pid) => {
+                let process = Process::open(&self.proc, *pid)?;
+                (Executable::of(&process)?, Some(Arc::new(process)))
+            }
+        };
+        let executable = self.checked(executable)?;
+        self.bindings.add(executable, process)
+    }
+
+    /// The file, once it is known to be the plan's binary.
+    fn checked(&self, executable: Executable) -> Result<Arc<Executable>, Error> {
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = checked.iter().find(|known| known.version() == executable.version()) {
+            return Ok(Arc::clone(known));
+        }
+        executable.check(&self.plan)?;
+        let executable = Arc::new(executable);
+        // Those that no binding has any more need not be held.
+        checked.retain(|known| Arc::strong_count(known) > 1);
+        checked.push(Arc::clone(&executable));
+        Ok(executable)
+    }
+
+    /// Takes the probes of one binding out, and returns when they are gone. What it has counted stays.
+    pub fn unbind(&self, id: BindingId) {
+        self.bindings.remove(id);
+    }
+
+    /// Whether the binding is still there: [`Session::refresh`] ends those whose process has exited or runs another program.
+    pub fn is_bound(&self, id: BindingId) -> bool {
+        self.bindings.has(id)
+    }
+
+    /// Arms the next sites, at most `limit` of them, of a binding that was made in waves. Says how many: 0 once none waits.
+    pub fn arm_next(&self, limit: usize) -> Result<usize, Error> {
+        self.bindings.arm_next(limit)
+    }
+
+    /// How many sites wait for [`Session::arm_next`].
+    pub fn waiting(&self) -> usize {
+        self.bindings.waiting()
+    }
+
+    /// The plan that it is of.
+    pub fn plan(&self) -> &Arc<ProbePlan> {
+        &self.plan
+    }
+
     /// Reads every counter. Costs no system call.
     pub fn counts(&self) -> Counts {
         let taken = SystemTime::now();
@@ -249,50 +256,31 @@ impl Session {
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
 
-    /// How the probes were attached.
+    /// How the probes are attached.
     pub fn backend(&self) -> Backend {
-        self.backend
+        self.bindings.linker().backend()
     }
 
-    /// How long attaching took.
+    /// How long [`attach`] took.
     pub fn attach_time(&self) -> Duration {
-        self.attach_time
+        *self.attach_time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether every site was attached.
     pub fn is_ready(&self) -> bool {
-        (0..self.counters.len()).all(|slot| self.arming.state(slot) != Armed::NotArmed)
+        (0..self.counters.len()).all(|slot| self.arming.state(slot) != Armed::NotArmed) && self.waiting() == 0
     }
 
-    /// Whether the target still runs. Always true for [`Target::Exe`].
+    /// Whether there is still something to count: a process, or a file that processes may come to run.
     pub fn target_alive(&self) -> bool {
-        self.process.as_ref().is_none_or(Process::is_alive)
+        self.bindings.any_alive()
     }
 
-    /// Reads the sites back from the text of processes that have come since, and disarms in them what is disarmed
-    /// elsewhere. To be called every now and then for [`Target::Exe`]; says how many processes run the file.
+    /// Ends bindings to processes that have exited or run another program. Reads the sites back from the text of processes
+    /// that have come to run a bound file since, and disarms in them what is disarmed elsewhere. To be called every now and
+    /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
-        let running = match &self.process {
-            Some(process) if process.is_alive() => vec![process.pid],
-            Some(_) => Vec::new(),
-            None => self.executable.processes(),
-        };
-        if !self.verify {
-            return Ok(running.len());
-        }
-        self.arming.retain(&running);
-        for pid in &running {
-            if self.arming.knows(*pid) {
-                continue;
-            }
-            match Text::open(*pid, self.disarm) {
-                Ok(text) => self.arming.read_back(text),
-                // A process that exits meanwhile is no failure.
-                Err(Error::Read { .. }) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(running.len())
+        self.bindings.refresh()
     }
 
     /// Whether covered points are disarmed.
@@ -305,13 +293,15 @@ impl Session {
         self.disarmer.as_ref().and_then(Disarmer::failure)
     }
 
-    /// Takes the probes out, waits until they are gone, and checks that the target's text is the binary's again. By
+    /// Takes the probes out, waits until they are gone, and checks that the targets' text is the binary's again. By
     /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
         self.disarmer = None;
-        self.links = Links::Multi(Vec::new());
-        match self.arming.differing() {
-            Some((first, count)) if self.target_alive() => Err(Error::NotRestored { count, first }),
+        let (links, mut texts) = self.bindings.take();
+        linker::close(links);
+        texts.retain(|text| text.process().is_current());
+        match self.arming.differing(&texts) {
+            Some((first, count)) => Err(Error::NotRestored { count, first }),
             _ => Ok(()),
         }
     }
@@ -320,13 +310,14 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.disarmer = None;
-        match std::mem::replace(&mut self.links, Links::Multi(Vec::new())) {
-            Links::Multi(links) => drop(links),
+        let (links, _texts) = self.bindings.take();
+        match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.
-            Links::PerfEvent(links) => {
+            Some(Link::PerfEvent { .. }) => {
                 let closer = thread::Builder::new().name("goat-detach".into());
                 let _ = closer.spawn(move || drop(links));
             }
+            _ => linker::close(links),
         }
     }
 }

@@ -4,19 +4,25 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::{FileExt, MetadataExt},
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
 };
 
-use super::{Error, target::inaccessible};
+use super::{
+    Error,
+    process::{Process, inaccessible},
+    slot_set::SlotSet,
+};
 
 /// /proc/PID/maps of a process with very many mappings; what lies behind is not looked at.
 const MAX_MAPS_BYTES: usize = 64 << 20;
 
 /// The executable mappings of a process's own binary. Stays with the process's present image: after exec(2) it fails.
 pub(super) struct Text {
-    pid: u32,
+    process: Arc<Process>,
     memory: File,
     mappings: Vec<Mapping>,
+    linked: Arc<SlotSet>,
 }
 
 /// A part of the file that lies in memory.
@@ -28,22 +34,30 @@ struct Mapping {
 }
 
 impl Text {
-    /// Opens the text of process `pid`; with no `write`, only to read it.
-    pub(super) fn open(pid: u32, write: bool) -> Result<Self, Error> {
-        let path = PathBuf::from(format!("/proc/{pid}/mem"));
-        let memory = File::options().read(true).write(write).open(&path).map_err(|e| inaccessible(path, e))?;
-        let path = PathBuf::from(format!("/proc/{pid}/maps"));
-        let mut maps = fs::read(&path).map_err(|e| inaccessible(path, e))?;
+    /// Opens the text of `process`; with no `write`, only to read it. `linked` are the slots whose probes it has.
+    pub(super) fn open(process: Arc<Process>, write: bool, linked: Arc<SlotSet>) -> Result<Self, Error> {
+        let file = |name| (process.file(name), process.shown(name));
+        let (path, shown) = file("mem");
+        let memory = File::options().read(true).write(write).open(path).map_err(|e| inaccessible(shown, e))?;
+        let (path, shown) = file("maps");
+        let mut maps = fs::read(path).map_err(|e| inaccessible(shown, e))?;
         maps.truncate(MAX_MAPS_BYTES);
-        let exe = PathBuf::from(format!("/proc/{pid}/exe"));
-        let about = fs::metadata(&exe).map_err(|e| inaccessible(exe.clone(), e))?;
-        let link = fs::read_link(&exe).map_err(|e| inaccessible(exe, e))?;
-        Ok(Self { pid, memory, mappings: mappings(&String::from_utf8_lossy(&maps), &link, about.ino()) })
+        let (path, shown) = file("exe");
+        let about = fs::metadata(&path).map_err(|e| inaccessible(shown.clone(), e))?;
+        let link = fs::read_link(path).map_err(|e| inaccessible(shown, e))?;
+        let mappings = mappings(&String::from_utf8_lossy(&maps), &link, about.ino());
+        Ok(Self { process, memory, mappings, linked })
     }
 
     /// Whose text it is.
-    pub(super) fn pid(&self) -> u32 {
-        self.pid
+    pub(super) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The slots at whose sites the kernel knows a uprobe in this text. A breakpoint written anywhere else would kill the
+    /// process.
+    pub(super) fn linked(&self) -> &Arc<SlotSet> {
+        &self.linked
     }
 
     /// Fills `bytes` from the text at `offset` of the file.

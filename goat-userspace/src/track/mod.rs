@@ -11,7 +11,7 @@ mod point;
 mod scopes;
 
 pub use granularity::Granularity;
-pub use paths::{Compiled, PathMap};
+pub use paths::{Compiled, PathMap, PathRule};
 pub use point::{Anchor, PointKind, TrackPoint, TrackPoints};
 
 use crate::{

@@ -28,7 +28,65 @@ pub struct PathMap {
     pub unmatched: BTreeMap<RepoPath, Vec<String>>,
 }
 
+/// That names of files in the binary which begin with `compiled` are those of the repository's directory `dir`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PathRule {
+    /// What the binary's names begin with, without `/` at its end.
+    pub compiled: String,
+    /// The directory, from the repository's root; empty for the root.
+    pub dir: String,
+}
+
+impl PathRule {
+    /// What the binary calls `path`, if the rule speaks of it.
+    fn compiled(&self, path: &RepoPath) -> Option<String> {
+        let rest = match &*self.dir {
+            "" => path.as_str(),
+            dir => path.as_str().strip_prefix(dir)?.strip_prefix('/')?,
+        };
+        Some(format!("{}/{rest}", self.compiled))
+    }
+}
+
+impl std::str::FromStr for PathRule {
+    type Err = &'static str;
+
+    /// `COMPILED=DIR`: `/build/src=.`, `example.com/shop@v1.1.0=services/shop`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (compiled, dir) = text.rsplit_once('=').ok_or("give COMPILED=DIR, as /build/src=.")?;
+        let compiled = compiled.trim_end_matches('/').to_owned();
+        let dir = dir.trim_start_matches("./").trim_end_matches('/');
+        if dir.starts_with('/') || dir.split('/').any(|part| part == "..") {
+            return Err("DIR is a directory from the repository's root");
+        }
+        Ok(Self { compiled, dir: if dir == "." { "" } else { dir }.to_owned() })
+    }
+}
+
 impl PathMap {
+    /// As [`PathMap::new`], but files that a rule speaks of are where it says, or nowhere.
+    pub fn with_rules<'a>(
+        rules: &[PathRule],
+        paths: impl IntoIterator<Item = &'a RepoPath>,
+        modules: &BTreeMap<String, String>,
+        compiled: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let ruled = |path: &RepoPath| -> Vec<String> { rules.iter().filter_map(|rule| rule.compiled(path)).collect() };
+        let (by_rule, by_likeness): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| !ruled(path).is_empty());
+        let mut map = Self::new(by_likeness, modules, compiled.clone());
+        if by_rule.is_empty() {
+            return map;
+        }
+        let names = Names::new(compiled);
+        for path in by_rule {
+            match ruled(path).into_iter().find(|name| names.all.binary_search(&&**name).is_ok()) {
+                Some(file) => drop(map.files.insert(path.clone(), Compiled { file })),
+                None => drop(map.unmatched.insert(path.clone(), names.nearest(path))),
+            }
+        }
+        map
+    }
+
     /// Matches each of `paths` to one of `compiled`, the binary's file names. `modules` is the directory and module path of each
     /// `go.mod` of the repository ([`crate::diff::ChangeSet::modules`]).
     pub fn new<'a>(

@@ -94,7 +94,7 @@ pub fn try_git(dir: &Path, arguments: &[&str]) -> (bool, String, String) {
 }
 
 pub fn options(old: &str, new: &str, precision: Precision) -> Options {
-    Options { old: old.to_owned(), new: new.to_owned(), precision, filter: Filter::default() }
+    Options { old: old.to_owned(), new: new.to_owned(), merge_base: false, precision, filter: Filter::default() }
 }
 
 pub fn lines_of(changes: &ChangeSet) -> Lines {

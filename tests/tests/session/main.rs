@@ -4,6 +4,17 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, what can't be set up is a failure")]
 
+/// Skips the rest of the test where the machine can't run it.
+macro_rules! need_uprobes {
+    () => {
+        if let Some(reason) = crate::fixture::missing() {
+            eprintln!("skipped: {reason}");
+            return;
+        }
+    };
+}
+
+mod bindings;
 mod fixture;
 
 use std::{
@@ -19,16 +30,6 @@ use goat::{
     plan::ProbePlan,
     session::{self, Backend, Error, Features, Options, Session, Target, spawn},
 };
-
-/// Skips the rest of the test where the machine can't run it.
-macro_rules! need_uprobes {
-    () => {
-        if let Some(reason) = fixture::missing() {
-            eprintln!("skipped: {reason}");
-            return;
-        }
-    };
-}
 
 /// The backends that these privileges allow.
 fn backends() -> Vec<Backend> {

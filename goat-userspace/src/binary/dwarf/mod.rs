@@ -29,33 +29,37 @@ pub(super) struct Tables {
 impl Tables {
     /// `None` if the file has no DWARF.
     pub(super) fn new(image: &Image) -> Option<Self> {
-        // Looked up, not decompressed: that is for when they are needed.
-        let present = image.has_section(".debug_info") && image.has_section(".debug_line");
-        present.then(|| Self { index: OnceLock::new() })
+        Self::has_any(image).then(|| Self { index: OnceLock::new() })
     }
 
-    /// Every file that a unit names, sorted by name.
-    pub(super) fn files(&self, image: &Image) -> &FileTable {
-        &self.index(image).files
+    /// Whether the file has DWARF. Looked up, not decompressed: that is for when it is needed.
+    pub(super) fn has_any(image: &Image) -> bool {
+        image.has_section(".debug_info") && image.has_section(".debug_line")
     }
 
-    /// Every function with a row in one of `files`, or with a call inlined from one of them; sorted by address.
-    pub(super) fn functions(&self, image: &Image, files: &[FileId]) -> (Vec<Function>, Stats) {
-        let index = self.index(image);
+    /// Every file that a unit names, sorted by name. `debug` holds the DWARF.
+    pub(super) fn files(&self, debug: &Image) -> &FileTable {
+        &self.index(debug).files
+    }
+
+    /// Every function with a row in one of `files`, or with a call inlined from one of them; sorted by address. `image` holds
+    /// the code, `debug` the DWARF: the same file as a rule.
+    pub(super) fn functions(&self, image: &Image, debug: &Image, files: &[FileId]) -> (Vec<Function>, Stats) {
+        let index = self.index(debug);
         let mut wanted = vec![false; index.files.names.len()];
         for file in files {
             if let Some(wanted) = wanted.get_mut(file.0 as usize) {
                 *wanted = true;
             }
         }
-        let dwarf = load(image);
+        let dwarf = load(debug);
         let mut reading = Reading {
             image,
             dwarf: &dwarf,
             index,
             wanted: wanted.into(),
             origins: Origins::new(&dwarf, index),
-            budget: Budget::new(image),
+            budget: Budget::new(debug),
             stats: Stats { units: index.units.len(), units_broken: index.broken, ..Stats::default() },
         };
         let mut functions = Vec::new();
@@ -89,8 +93,8 @@ impl Tables {
         (functions, stats)
     }
 
-    fn index(&self, image: &Image) -> &Index {
-        self.index.get_or_init(|| Index::new(&load(image)))
+    fn index(&self, debug: &Image) -> &Index {
+        self.index.get_or_init(|| Index::new(&load(debug)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{cache, go_build::Build};
-use crate::binary::{Binary, FileId, LineSource, object::Image};
+use crate::binary::{Binary, FileId, LineSource, identity, object::Image};
 
 /// xorshift64: the same mutations in every run.
 struct Random(u64);
@@ -77,7 +77,9 @@ fn broken_bytes_never_panic() {
 
 /// Does with the binary what the mapper does; `None` if it is refused.
 fn read(path: &Path, bytes: Vec<u8>) -> Option<()> {
-    let binary = Binary::new(Image::parse(path, bytes).ok()?, LineSource::Dwarf).ok()?;
+    let image = Image::parse(path, bytes).ok()?;
+    let identity = identity::read(&image).ok()?;
+    let binary = Binary::new(image, None, identity, LineSource::Dwarf).ok()?;
     let files = binary.files().ok()?;
     let wanted: Vec<FileId> =
         (0..).zip(&files.names).filter(|(_, name)| name.ends_with("cart.go")).map(|(id, _)| FileId(id)).collect();

@@ -24,7 +24,7 @@ use crate::lines::{LineRange, LineSet};
 
 pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
     let repository = repository::open(dir)?;
-    let (old, new) = repository::sides(&repository, &options.old, &options.new)?;
+    let (old, new) = repository::sides(&repository, options)?;
     let (old_tree, new_tree) = (old.as_ref().map(Side::tree).transpose()?, new.tree()?);
     let files = tree::files(&repository, &new_tree, |name| candidates::is_go(name) || name == b"go.mod")?;
     let modules = Modules::new(go_mods(&repository, &files)?, &repository::prefix(&repository, dir));

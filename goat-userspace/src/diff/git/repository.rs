@@ -4,7 +4,7 @@ use std::path::Path;
 
 use git2::{Commit, ErrorClass, ErrorCode, Oid, Repository, Tree};
 
-use super::super::{Error, Revision};
+use super::super::{Error, Options, Revision};
 
 /// How the user asks for a comparison without an old side.
 const NO_OLD_SIDE: &str = "INIT";
@@ -61,18 +61,16 @@ impl<'r> Side<'r> {
 }
 
 /// Both sides. The old one is the new one itself or an ancestor of it, and `None` for `INIT`.
-pub(super) fn sides<'r>(
-    repository: &'r Repository,
-    old: &str,
-    new: &str,
-) -> Result<(Option<Side<'r>>, Side<'r>), Error> {
-    let new = side(repository, new)?;
-    if old == NO_OLD_SIDE {
+pub(super) fn sides<'r>(repository: &'r Repository, options: &Options) -> Result<(Option<Side<'r>>, Side<'r>), Error> {
+    let new = side(repository, &options.new)?;
+    if options.old == NO_OLD_SIDE {
         return Ok((None, new));
     }
-    let old = side(repository, old)?;
-    check_ancestor(repository, &old, &new)?;
-    Ok((Some(old), new))
+    let old = side(repository, &options.old)?;
+    match check_ancestor(repository, &old, &new) {
+        Err(Error::NotAncestor { base, .. }) if options.merge_base => Ok((Some(side(repository, &base)?), new)),
+        checked => checked.map(|()| (Some(old), new)),
+    }
 }
 
 fn check_ancestor(repository: &Repository, old: &Side, new: &Side) -> Result<(), Error> {
@@ -87,7 +85,7 @@ fn check_ancestor(repository: &Repository, old: &Side, new: &Side) -> Result<(),
             let advice = if base == new_id {
                 "the sides seem to be the other way round"
             } else {
-                "compare with that commit, or merge or rebase first"
+                "compare with that commit (--merge-base), or merge or rebase first"
             };
             Err(Error::NotAncestor { old, new, base: base.to_string(), advice })
         }

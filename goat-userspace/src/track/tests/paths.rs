@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::PathMap;
+use super::super::{PathMap, PathRule};
 use crate::paths::RepoPath;
 
 /// `modules`: `DIR=PATH`. `expected`: by path, the name, or `-` and the nearest names.
@@ -180,4 +180,27 @@ fn names_without_a_directory() {
 fn paths_of_no_module() {
     check(&[], &["/w/x/a/a.go"], &[("a/a.go", "/w/x/a/a.go"), ("b.go", "-")]);
     check(&[], &[], &[("a.go", "-")]);
+}
+
+#[test]
+fn a_rule_decides_what_it_speaks_of() {
+    let check = |rules: &[&str], path: &str, expected: Option<&str>| {
+        let rules: Vec<PathRule> = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+        let path = RepoPath::from(path);
+        let compiled = ["/b/1/cart/cart.go", "x.org/lib@v1.0.0/cart.go", "/b/1/other/cart.go"];
+        let map = PathMap::with_rules(&rules, [&path], &BTreeMap::new(), compiled);
+        assert_eq!(map.files.get(&path).map(|found| &*found.file), expected, "{rules:?} {path}");
+    };
+    check(&["/b/1=."], "cart/cart.go", Some("/b/1/cart/cart.go"));
+    check(&["/b/1/=./"], "cart/cart.go", Some("/b/1/cart/cart.go"));
+    check(&["/b/1/cart=services/cart"], "services/cart/cart.go", Some("/b/1/cart/cart.go"));
+    check(&["x.org/lib@v1.0.0=lib"], "lib/cart.go", Some("x.org/lib@v1.0.0/cart.go"));
+    // Nowhere, though a name is like it.
+    check(&["/b/2=."], "other/cart.go", None);
+    check(&["/b/2=.", "/b/1=."], "other/cart.go", Some("/b/1/other/cart.go"));
+    // Speaks of another directory.
+    check(&["/b/2=lib"], "other/cart.go", Some("/b/1/other/cart.go"));
+    for wrong in ["/b/1", "/b/1=/abs", "/b=../x"] {
+        assert!(wrong.parse::<PathRule>().is_err(), "{wrong}");
+    }
 }

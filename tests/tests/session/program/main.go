@@ -5,8 +5,10 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 var fromInit = initialise(20)
@@ -60,6 +62,28 @@ func each(goroutines, times int, call func(i int) int64) int64 {
 	return sum
 }
 
+// Forks, and has the child call work: says how often, by the child's exit status. The child has but this one thread, and
+// does nothing that needs another.
+//
+//go:norace
+func fork(times int) int {
+	child, _, _ := syscall.RawSyscall(syscall.SYS_FORK, 0, 0, 0)
+	if child == 0 {
+		called := 0
+		for i := 0; i < times; i++ {
+			if work(i) == i*3+1 {
+				called++
+			}
+		}
+		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, uintptr(called), 0, 0)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(int(child), &status, 0, nil); err != nil || !status.Exited() {
+		return -1
+	}
+	return status.ExitStatus()
+}
+
 func main() {
 	fmt.Println("ready", fromInit)
 	input := bufio.NewScanner(os.Stdin)
@@ -75,6 +99,11 @@ func main() {
 		case "locked":
 			each(goroutines, times, func(i int) int64 { return locked(i) })
 			fmt.Println(atomic.LoadInt64(&total))
+		case "fork":
+			fmt.Println(fork(goroutines))
+		case "exec":
+			argv := strings.Fields(input.Text())[1:]
+			fmt.Println(syscall.Exec(argv[0], argv, os.Environ()))
 		case "nop5":
 			fmt.Println(each(goroutines, times, func(i int) int64 { nop5(); return 1 }))
 		}

@@ -59,7 +59,7 @@ fn dwarf_and_pclntab_agree() {
         let tables = dwarf::Tables::new(image).unwrap();
         let files = tables.files(image).clone();
         let every: Vec<FileId> = (0..files.names.len() as u32).map(FileId).collect();
-        let theirs = Account { functions: tables.functions(image, &every).0, files };
+        let theirs = Account { functions: tables.functions(image, image, &every).0, files };
 
         let by_low: BTreeMap<VirtAddr, &Function> = theirs.functions.iter().map(|f| (f.range.low, f)).collect();
         let (mut functions, mut rows, mut calls, mut padding, mut lost) = (0, 0, 0, 0, 0);

@@ -1,0 +1,254 @@
+//! Where a session's probes are: its bindings, each an executable with one process or all that run it, and their links.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    Error,
+    arming::Arming,
+    executable::Executable,
+    linker::{self, Link, Linked, Linker, Scope},
+    process::{Proc, Process},
+    slot_set::SlotSet,
+    text::Text,
+    uprobe_multi::Site,
+};
+use crate::{counts::Armed, plan::Slot};
+
+/// A binding's number, within its session and never used again there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BindingId(u64);
+
+/// All of a session's bindings. They share its program and its counters.
+pub(super) struct Bindings {
+    linker: Linker,
+    arming: Arc<Arming>,
+    /// By slot.
+    sites: Box<[Site]>,
+    /// Slots of faults: one link is made for all of them.
+    faults: Box<[Slot]>,
+    /// Those of them that some site can't do without.
+    needed_faults: Box<[Slot]>,
+    /// Slots that the kernel has refused.
+    refused: SlotSet,
+    settings: Settings,
+    next: AtomicU64,
+    list: Mutex<Vec<Binding>>,
+}
+
+/// What of the options concerns bindings.
+pub(super) struct Settings {
+    pub(super) proc: Proc,
+    /// Whether the kernel's own pid filter is used.
+    pub(super) kernel_filters: bool,
+    pub(super) verify: bool,
+    /// Whether texts are written to.
+    pub(super) write: bool,
+    /// Whether sites wait for [`Bindings::arm_next`].
+    pub(super) in_waves: bool,
+}
+
+/// One executable, with one process or all.
+struct Binding {
+    id: BindingId,
+    executable: Arc<Executable>,
+    /// `None`: every process of the executable.
+    process: Option<Arc<Process>>,
+    scope: Scope,
+    /// The slots that its links hold.
+    linked: Arc<SlotSet>,
+    /// Slots that are still to be linked, the next one last.
+    waiting: Vec<Slot>,
+    links: Vec<Link>,
+}
+
+impl Bindings {
+    /// No binding yet.
+    pub(super) fn new(
+        linker: Linker,
+        arming: Arc<Arming>,
+        sites: Box<[Site]>,
+        needed_faults: Box<[Slot]>,
+        settings: Settings,
+    ) -> Self {
+        let refused = SlotSet::none(sites.len());
+        let faults = arming.order().iter().copied().filter(|slot| arming.is_fault(*slot)).collect();
+        let (next, list) = (AtomicU64::new(0), Mutex::default());
+        Self { linker, arming, sites, faults, needed_faults, refused, settings, next, list }
+    }
+
+    /// The loaded program.
+    pub(super) fn linker(&self) -> &Linker {
+        &self.linker
+    }
+
+    /// Arms `executable`, which must have been checked, in `process` or in every process. In waves, it is left to
+    /// [`Self::arm_next`] to arm the sites.
+    pub(super) fn add(&self, executable: Arc<Executable>, process: Option<Arc<Process>>) -> Result<BindingId, Error> {
+        let scope = self.linker.scope(process.as_deref(), self.settings.kernel_filters)?;
+        let id = BindingId(self.next.fetch_add(1, Ordering::Relaxed));
+        let linked = Arc::new(SlotSet::none(self.sites.len()));
+        let mut binding = Binding { id, executable, process, scope, linked, waiting: Vec::new(), links: Vec::new() };
+        // A covered point's sites have told what they can.
+        let is_wanted = |slot: &Slot| {
+            let told = self.arming.state(*slot as usize) == Armed::Disarmed;
+            !told && !self.refused.contains(*slot) && !self.arming.is_fault(*slot)
+        };
+        binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
+        // Before the links: what is hit while they are made can be disarmed at once.
+        let added = self.add_texts(&binding).and_then(|_| {
+            self.arm_faults(&mut binding);
+            match self.settings.in_waves {
+                true => Ok(()),
+                false => self.arm(&mut binding, usize::MAX).map(|_| ()),
+            }
+        });
+        // A process that ended in between may have passed its number on; one that has not, has it still.
+        let gone = binding.process.as_ref().filter(|p| !p.is_current()).map(|p| Error::NoProcess { pid: p.pid() });
+        match added.err().or(gone) {
+            Some(error) => {
+                self.release(binding);
+                Err(error)
+            }
+            None => {
+                self.lock().push(binding);
+                Ok(id)
+            }
+        }
+    }
+
+    /// Takes the probes of a binding out.
+    pub(super) fn remove(&self, id: BindingId) {
+        let removed: Vec<Binding> = self.lock().extract_if(.., |b| b.id == id).collect();
+        removed.into_iter().for_each(|b| self.release(b));
+    }
+
+    /// All links, for the caller to close. Their texts, which are no longer written to.
+    pub(super) fn take(&self) -> (Vec<Link>, Vec<Text>) {
+        let all = std::mem::take(&mut *self.lock());
+        let texts = all.iter().flat_map(|b| self.arming.forget(&b.linked)).collect();
+        (all.into_iter().flat_map(|b| b.links).collect(), texts)
+    }
+
+    /// Ends bindings to processes that are gone or run something else, and reads back the sites in processes that have come
+    /// since. Says how many processes are probed.
+    pub(super) fn refresh(&self) -> Result<usize, Error> {
+        let is_over = |b: &mut Binding| b.process.as_ref().is_some_and(|p| !p.is_current());
+        let over: Vec<Binding> = self.lock().extract_if(.., is_over).collect();
+        over.into_iter().for_each(|b| self.release(b));
+        let mut running = 0;
+        for binding in &*self.lock() {
+            running += self.add_texts(binding)?;
+        }
+        Ok(running)
+    }
+
+    /// Links the next sites, at most `limit` of them, of the first binding that still has any. Says how many: 0 when none
+    /// waits. In [`Settings::in_waves`], whoever governs calls it at their pace.
+    pub(super) fn arm_next(&self, limit: usize) -> Result<usize, Error> {
+        let mut list = self.lock();
+        match list.iter_mut().find(|b| !b.waiting.is_empty()) {
+            Some(binding) => self.arm(binding, limit),
+            None => Ok(0),
+        }
+    }
+
+    /// How many sites of all bindings are still to be linked.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().iter().map(|b| b.waiting.len()).sum()
+    }
+
+    /// Whether any is for every process, or for one that is still there.
+    pub(super) fn any_alive(&self) -> bool {
+        self.lock().iter().any(|b| b.process.as_ref().is_none_or(|p| p.is_current()))
+    }
+
+    /// Whether the binding is there still.
+    pub(super) fn has(&self, id: BindingId) -> bool {
+        self.lock().iter().any(|b| b.id == id)
+    }
+
+    /// Before any site, so that no fault is missed that one of them does not count. Where it can't be done, what needs it says so.
+    fn arm_faults(&self, binding: &mut Binding) {
+        let link = self.linker.link_faults(&binding.executable, &binding.scope).unwrap_or_else(|error| {
+            tracing::debug!(%error, "faults are not told of");
+            None
+        });
+        if link.is_none() && binding.process.as_ref().is_none_or(|p| p.is_current()) {
+            self.needed_faults.iter().for_each(|slot| self.arming.refuse(*slot as usize));
+        }
+        binding.links.extend(link);
+        self.faults.iter().for_each(|slot| binding.linked.insert(*slot));
+        self.arming.read_back(&binding.linked, &self.faults);
+    }
+
+    fn arm(&self, binding: &mut Binding, limit: usize) -> Result<usize, Error> {
+        let rest = binding.waiting.len().saturating_sub(limit);
+        let slots: Vec<Slot> = binding.waiting.drain(rest..).rev().collect();
+        let taken = slots.len();
+        // Something may have been covered since it began to wait.
+        let is_due = |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed;
+        let slots: Vec<Slot> = slots.into_iter().filter(is_due).collect();
+        let sites: Vec<Site> = slots.iter().map(|slot| self.sites[*slot as usize]).collect();
+        let Linked { links, refused } = match self.linker.link(&binding.executable, &sites, &binding.scope) {
+            Ok(linked) => linked,
+            // There is no one left to arm anything in.
+            Err(_) if binding.process.as_ref().is_some_and(|p| !p.is_current()) => {
+                binding.waiting.clear();
+                return Ok(taken);
+            }
+            Err(e) => return Err(e),
+        };
+        binding.links.extend(links);
+        for slot in refused.into_iter().map(|index| slots[index]) {
+            self.refused.insert(slot);
+            self.arming.refuse(slot as usize);
+        }
+        slots.iter().filter(|slot| !self.refused.contains(**slot)).for_each(|slot| binding.linked.insert(*slot));
+        self.arming.read_back(&binding.linked, &slots);
+        Ok(taken)
+    }
+
+    /// Opens the texts of the binding's processes that are not known yet. Says how many processes it has.
+    fn add_texts(&self, binding: &Binding) -> Result<usize, Error> {
+        let Settings { proc, verify, write, .. } = &self.settings;
+        if let Some(process) = &binding.process {
+            if *verify && !self.arming.knows(process.pid(), &binding.linked) {
+                let text = Text::open(Arc::clone(process), *write, Arc::clone(&binding.linked));
+                self.add_text(text)?;
+            }
+            return Ok(usize::from(process.is_current()));
+        }
+        let pids = binding.executable.processes(proc);
+        self.arming.retain_current(&binding.linked);
+        for pid in pids.iter().filter(|pid| *verify && !self.arming.knows(**pid, &binding.linked)) {
+            // One that ends meanwhile is no failure.
+            let Ok(process) = Process::open(proc, *pid) else { continue };
+            self.add_text(Text::open(Arc::new(process), *write, Arc::clone(&binding.linked)))?;
+        }
+        Ok(pids.len())
+    }
+
+    fn add_text(&self, text: Result<Text, Error>) -> Result<(), Error> {
+        match text {
+            Ok(text) => self.arming.add(text),
+            // A process that ends meanwhile is no failure.
+            Err(Error::Read { .. }) => {}
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
+    /// The texts first: what is written there must not outlive the uprobes.
+    fn release(&self, binding: Binding) {
+        self.arming.forget(&binding.linked);
+        linker::close(binding.links);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {
+        // A binding is in the list or not, whatever a thread was doing when it panicked.
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

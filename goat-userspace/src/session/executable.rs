@@ -1,0 +1,186 @@
+//! The file that is probed, held open: whatever its path means later, it stays the one that was checked.
+
+use std::{
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Error,
+    process::{Proc, Process, inaccessible},
+};
+use crate::{
+    binary::{self, Identity},
+    plan::ProbePlan,
+};
+
+/// An open binary.
+pub struct Executable {
+    file: File,
+    version: Version,
+}
+
+/// What tells one content of one file from another. Not its device: on stacked file systems the same file has several.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Version {
+    ino: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(about: &Metadata) -> Self {
+        Self {
+            ino: about.ino(),
+            size: about.size(),
+            modified: (about.mtime(), about.mtime_nsec()),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }
+    }
+
+    /// Of the file at `path` as it is now.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|about| Self::of(&about))
+    }
+
+    /// Whether `other` is the same file with the same content. A changed name or mode changes neither.
+    pub fn is_content_of(&self, other: &Self) -> bool {
+        (self.ino, self.size, self.modified) == (other.ino, other.size, other.modified)
+    }
+}
+
+impl Executable {
+    /// Opens the file at `path`.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_as(path, path)
+    }
+
+    /// Opens the file that `process` runs, whatever mount namespace it is in and whether it still has a name.
+    pub fn of(process: &Process) -> Result<Self, Error> {
+        Self::open_as(&process.file("exe"), &process.shown("exe"))
+    }
+
+    fn open_as(path: &Path, shown: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| inaccessible(shown.into(), source))?;
+        let about = file.metadata().map_err(|source| Error::Read { path: shown.into(), source })?;
+        Ok(Self { version: Version::of(&about), file })
+    }
+
+    /// A path to this very file, whatever mount namespace it is in.
+    pub(super) fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    }
+
+    /// Which content of which file it was when it was opened.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What it says of itself.
+    pub fn identity(&self) -> Result<Identity, Error> {
+        Ok(binary::open(&self.path())?.identity().clone())
+    }
+
+    /// The processes that run it now and that goat may see.
+    pub(super) fn processes(&self, proc: &Proc) -> Vec<u32> {
+        let runs_it = |pid: &u32| Version::at(&proc.file(*pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version));
+        proc.pids().into_iter().filter(runs_it).collect()
+    }
+
+    /// Fails unless it is the plan's binary, with the plan's instructions at its sites.
+    pub(super) fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
+        let path = self.path();
+        let found = self.identity()?;
+        if !is_same_build(&plan.identity, &found) {
+            return Err(Error::OtherBinary { planned: describe(&plan.identity), found: describe(&found) });
+        }
+        let sites = plan.sites.iter().map(|s| (s.address, s.offset, &s.instruction));
+        let fallbacks = plan.sites.iter().filter_map(|s| s.fallback.as_ref());
+        let fallbacks = fallbacks.map(|f| (f.address, f.offset, &f.instruction));
+        let entry = plan.fault_entry.iter().map(|e| (e.address, e.offset, &e.instruction));
+        for (address, offset, instruction) in sites.chain(fallbacks).chain(entry) {
+            let mut found = vec![0; instruction.len()];
+            match self.file.read_exact_at(&mut found, offset.0) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => found.clear(),
+                Err(source) => return Err(Error::Read { path, source }),
+            }
+            if found.is_empty() || found != *instruction {
+                return Err(Error::OtherCode { address, offset, planned: hex(instruction), found: hex(&found) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fails if this machine can't run the plan's binary: its instructions mean something else here.
+pub(super) fn check_arch(planned: &Identity) -> Result<(), Error> {
+    let here = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    // Plans say it; what says nothing is left to the checks of identity and code.
+    if planned.arch.is_empty() || planned.arch == here {
+        return Ok(());
+    }
+    Err(Error::OtherArch { planned: planned.arch.clone(), here })
+}
+
+/// Build ids decide where there are any; a binary without (`-ldflags=-buildid=`) must agree in all that it says of itself.
+pub fn is_same_build(planned: &Identity, found: &Identity) -> bool {
+    if planned.go_build_id.is_none() && planned.gnu_build_id.is_none() {
+        return planned == found;
+    }
+    planned.go_build_id == found.go_build_id && planned.gnu_build_id == found.gnu_build_id
+}
+
+/// A binary by its build id, for people.
+pub fn describe(identity: &Identity) -> String {
+    let name = if identity.path.is_empty() { "a binary" } else { &identity.path };
+    match (&identity.go_build_id, &identity.gnu_build_id, &identity.vcs_revision) {
+        (Some(id), _, _) => format!("{name} with Go build id {id}"),
+        (None, Some(id), _) => format!("{name} with GNU build id {id}"),
+        (None, None, Some(revision)) => format!("{name} without build id, of commit {revision}"),
+        (None, None, None) => format!("{name} without build id"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "behind the end of the file".into();
+    }
+    bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_ids_decide_and_only_without_them_the_rest() {
+        let id = |go: Option<&str>, gnu: Option<&str>, revision: &str| Identity {
+            go_build_id: go.map(Into::into),
+            gnu_build_id: gnu.map(Into::into),
+            vcs_revision: Some(revision.into()),
+            ..Identity::default()
+        };
+        let check = |planned: &Identity, found: &Identity, same: bool| {
+            assert_eq!(is_same_build(planned, found), same, "{planned:?} {found:?}");
+        };
+        check(&id(Some("a"), None, "1"), &id(Some("a"), None, "1"), true);
+        check(&id(Some("a"), None, "1"), &id(Some("b"), None, "1"), false);
+        check(&id(Some("a"), None, "1"), &id(None, None, "1"), false);
+        check(&id(None, Some("a"), "1"), &id(None, Some("a"), "1"), true);
+        check(&id(Some("a"), Some("x"), "1"), &id(Some("a"), Some("y"), "1"), false);
+        check(&id(None, None, "1"), &id(None, None, "1"), true);
+        check(&id(None, None, "1"), &id(None, None, "2"), false);
+        check(&id(None, None, "1"), &id(Some("a"), None, "1"), false);
+    }
+}
