@@ -175,8 +175,11 @@ fn demo_plan() -> ProbePlan {
                 instruction: vec![0x90],
                 class: ProbeClass::Emulated,
                 condition: None,
+                behind_faults: false,
+                fallback: None,
             })
             .collect(),
+        fault_entry: None,
         warnings: vec!["the binary does not say which commit it was built from".into()],
     }
 }
