@@ -49,3 +49,40 @@ impl Loops {
         self.innermost[from].is_some_and(|number| self.blocks[number].binary_search(&to).is_err())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cfg::Block;
+
+    fn loops(edges: &[(usize, usize)], n: usize) -> Loops {
+        let block = |b| Block { first: b, end: b + 1, succs: vec![], preds: vec![], panics: false, prologue: false };
+        let mut blocks: Vec<Block> = (0..n).map(block).collect();
+        for &(a, b) in edges {
+            blocks[a].succs.push(b);
+            blocks[b].preds.push(a);
+        }
+        let cfg = Cfg { insns: vec![], blocks, incomplete: false };
+        Loops::new(&cfg, &Dominators::new(&cfg))
+    }
+
+    #[test]
+    fn an_edge_leaves_the_loops_that_only_its_beginning_is_in() {
+        // 0 -> 1 { 2 { 3 } 4 } -> 5, and from 3 straight out.
+        let nested = loops(&[(0, 1), (1, 2), (2, 3), (3, 2), (3, 4), (4, 1), (4, 5), (3, 5)], 6);
+        let check = |from, to, expected| assert_eq!(nested.leaves(from, to), expected, "{from} {to}");
+        check(0, 1, false);
+        check(2, 3, false);
+        check(3, 2, false);
+        check(3, 4, true);
+        check(4, 1, false);
+        check(4, 5, true);
+        check(3, 5, true);
+    }
+
+    #[test]
+    fn a_block_that_leads_to_itself_is_a_loop() {
+        let one = loops(&[(0, 1), (1, 1), (1, 2)], 3);
+        assert!(one.leaves(1, 2) && !one.leaves(0, 1));
+    }
+}

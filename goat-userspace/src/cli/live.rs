@@ -68,7 +68,7 @@ impl Live {
         let session = session::attach(&plan, target, &options).context("cannot attach")?;
         say::status(&format!(
             "{} sites for {} points armed in {} by {} after {:.0?}",
-            plan.sites.len(),
+            plan.summary().sites,
             plan.summary().observable,
             match target {
                 Target::Pid(pid) => format!("process {pid}"),

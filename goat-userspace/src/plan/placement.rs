@@ -104,14 +104,20 @@ fn in_block(cfg: &Cfg, block: usize, at: usize) -> Result<Placed, Unobservable> 
         // A conditional branch is as good as any other emulated instruction: it is trapped on either way.
         Some((class, i.abs_diff(at), i))
     });
-    // A 5-byte nop can't be disarmed by hand; it is taken only where nothing else is there.
-    let cost = |class: ProbeClass| match class {
-        ProbeClass::Emulated => 0,
-        ProbeClass::Stepped | ProbeClass::Fault => 1,
-        ProbeClass::Nop5 => 2,
-    };
-    let best = candidates.min_by_key(|(class, distance, i)| (cost(*class), *distance, *i));
+    let best = candidates.min_by_key(|(class, distance, i)| (cost(*class, &cfg.insns[*i]), *distance, *i));
     best.map(|(class, _, insn)| Placed::plain(insn, class)).ok_or(Unobservable::RefusedInstruction)
+}
+
+/// Ranks what a hit costs.
+fn cost(class: ProbeClass, insn: &Insn) -> u8 {
+    match class {
+        // Nops longer than two bytes are only emulated since Linux 6.18. No other emulated instruction is weak and as long.
+        ProbeClass::Emulated if insn.weak && insn.len > 2 => 1,
+        ProbeClass::Emulated => 0,
+        ProbeClass::Stepped | ProbeClass::Fault => 2,
+        // It can't be disarmed by hand: taken only where nothing else is there.
+        ProbeClass::Nop5 => 3,
+    }
 }
 
 /// The first emulated instruction behind `at`, with what may fault in front of it: control that came to `at` comes there, or one of

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    AppInfo, Blind, Component, Condition, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine,
-    Status, Unobservable,
+    AppInfo, Blind, Component, Condition, Excluded, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
+    ProbePlan, Site, SourceLine, Status, Unobservable,
 };
 use crate::{
     addr::{FileOffset, VirtAddr},
@@ -104,6 +104,22 @@ pub(crate) fn plan_with_blind_copies() -> ProbePlan {
         blind("main.main", true, Speculated),
     ];
     plan
+}
+
+/// Makes point 1 rely on a fault too, of an instruction behind all others, and lets its first site have a fallback.
+pub(crate) fn add_fault(plan: &mut ProbePlan) {
+    let place = |at: u64| (VirtAddr(0x49_a100 + at), FileOffset(0x9_a100 + at));
+    let ((address, offset), instruction) = (place(0xb0), vec![0x8b, 0x00]);
+    plan.sites[0].behind_faults = true;
+    plan.sites[0].fallback = Some(Fallback { address, offset, instruction, class: ProbeClass::Stepped });
+    let ((address, offset), instruction) = (place(0xf0), vec![0x8b, 0x00]);
+    let (class, condition) = (ProbeClass::Fault, None);
+    plan.sites.push(Site { address, offset, instruction, class, condition, behind_faults: false, fallback: None });
+    let ((address, offset), instruction) = (place(0), vec![0x90]);
+    plan.fault_entry = Some(FaultEntry { address, offset, instruction });
+    if let Status::Observed(instances) = &mut plan.points[0].status {
+        instances[0].sites.push(3);
+    }
 }
 
 fn file(path: &str, changed: std::ops::RangeInclusive<u32>, no_code: &[u32], context: &[u32]) -> PlanFile {

@@ -82,3 +82,41 @@ pub(super) fn needed(plan: &ProbePlan) -> impl Iterator<Item = Slot> {
         .filter(move |i| i.sites.iter().any(|slot| site(slot).is_some_and(|site| site.behind_faults)));
     behind.flat_map(|instance| &instance.sites).copied().filter(move |slot| site(slot).is_some_and(Site::is_fault))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        addr::VirtAddr,
+        plan::{ProbeClass, sample},
+    };
+
+    #[test]
+    fn fallbacks_stand_in_where_faults_are_not_told_of_or_conditions_would_stay() {
+        let mut plan = sample::plan();
+        sample::add_fault(&mut plan);
+        // Slot 0 relies on the fault of slot 3; slot 2 is conditional.
+        let fallback = Fallback { address: VirtAddr(0x49_a1e8), ..plan.sites[0].fallback.clone().unwrap() };
+        plan.sites[2].fallback = Some(fallback);
+        let check = |faults: bool, disarm: bool, expected: [u64; 4], needed_then: &[Slot]| {
+            let settled = settle(&plan, faults, disarm);
+            let addresses: Vec<u64> = settled.sites.iter().map(|site| site.address.0).collect();
+            assert_eq!(addresses, expected, "{faults} {disarm}");
+            assert_eq!(needed(&settled).collect::<Vec<_>>(), needed_then, "{faults} {disarm}");
+            assert!(settled.sites[2].condition.is_none() == disarm && settled.sites[3].class == ProbeClass::Fault);
+            settled.check().unwrap_or_else(|e| assert!(e.to_string().contains("sorted"), "{e}"));
+        };
+        check(true, false, [0x49_a1c0, 0x49_a1d0, 0x49_a1e0, 0x49_a1f0], &[3]);
+        check(false, false, [0x49_a1b0, 0x49_a1d0, 0x49_a1e0, 0x49_a1f0], &[]);
+        check(true, true, [0x49_a1c0, 0x49_a1d0, 0x49_a1e8, 0x49_a1f0], &[3]);
+        check(false, true, [0x49_a1b0, 0x49_a1d0, 0x49_a1e8, 0x49_a1f0], &[]);
+    }
+
+    #[test]
+    fn a_fault_that_a_site_without_fallback_relies_on_is_needed_in_any_case() {
+        let mut plan = sample::plan();
+        sample::add_fault(&mut plan);
+        plan.sites[0].fallback = None;
+        assert_eq!(needed(&settle(&plan, false, true)).collect::<Vec<_>>(), [3]);
+    }
+}
