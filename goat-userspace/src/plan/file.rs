@@ -244,11 +244,13 @@ mod tests {
     /// changes.
     #[test]
     fn a_plan_of_this_version_stays_readable() {
+        let mut golden = sample::plan_with_blind_copies();
+        sample::add_fault(&mut golden);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/version-{VERSION}.goatplan"));
         if std::env::var_os("GOAT_WRITE_GOLDEN").is_some() && !path.exists() {
-            write(&path, &sample::plan_with_blind_copies()).unwrap();
+            write(&path, &golden).unwrap();
         }
-        assert_eq!(read(&path).expect("the layout has changed: raise VERSION"), sample::plan_with_blind_copies());
+        assert_eq!(read(&path).expect("the layout has changed: raise VERSION"), golden);
     }
 
     #[test]
