@@ -24,6 +24,11 @@ impl Placed {
         Self { insn, condition: None, class, faults: Vec::new(), fallback: None }
     }
 
+    /// What stands in for it, if faults can't be told of and there is something.
+    pub(super) fn without_faults(self) -> Self {
+        self.fallback.map_or(self, |(insn, class)| Self::plain(insn, class))
+    }
+
     /// The same, with what does without faults and conditions.
     fn instead_of(self, fallback: Option<&Self>) -> Self {
         Self { fallback: fallback.map(|plain| (plain.insn, plain.class)), ..self }

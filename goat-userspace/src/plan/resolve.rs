@@ -14,6 +14,7 @@ use super::{
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Binary, FileId},
+    cfg::Insn,
     diff::ChangeSet,
     lines::LineSet,
     source::{BlockId, FunctionId, SourceIndex},
@@ -195,6 +196,16 @@ struct SiteKey {
 }
 
 impl SiteKey {
+    fn of(placed: &placement::Placed, insns: &[Insn]) -> Self {
+        Self {
+            addr: insns[placed.insn].addr,
+            is_fault: false,
+            condition: placed.condition,
+            behind_faults: !placed.faults.is_empty(),
+            fallback: placed.fallback.map(|(insn, class)| (insns[insn].addr, class, insns[insn].len)),
+        }
+    }
+
     fn fault(addr: VirtAddr) -> Self {
         Self { addr, is_fault: true, condition: None, behind_faults: false, fallback: None }
     }
@@ -216,14 +227,11 @@ impl Gathered {
                 let mut keys = Vec::with_capacity(placed.len());
                 for p in placed {
                     let insns = &compiled.cfg.insns;
-                    let fallback = p.fallback.map(|(insn, class)| (insns[insn].addr, class, insns[insn].len));
-                    let site = SiteKey {
-                        addr: insns[p.insn].addr,
-                        condition: p.condition,
-                        is_fault: false,
-                        behind_faults: !p.faults.is_empty(),
-                        fallback,
-                    };
+                    // A fault counts once for the point, though it may be in the way of two copies at once: then without it.
+                    let is_shared = |insn: &usize| known.contains(&SiteKey::fault(insns[*insn].addr));
+                    let is_new = !known.contains(&SiteKey::of(&p, insns));
+                    let p = if is_new && p.faults.iter().any(is_shared) { p.without_faults() } else { p };
+                    let site = SiteKey::of(&p, insns);
                     let faults =
                         p.faults.iter().map(|insn| (*insn, SiteKey::fault(insns[*insn].addr), ProbeClass::Fault));
                     for (insn, key, class) in std::iter::once((p.insn, site, p.class)).chain(faults) {
