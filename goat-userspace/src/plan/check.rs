@@ -93,7 +93,7 @@ impl ProbePlan {
         for (slot, site) in self.sites.iter().enumerate() {
             let fault = |what| Err(Invalid::Site { slot, what });
             let fallback = site.fallback.as_ref().map(|fallback| &fallback.instruction);
-            if !std::iter::once(&site.instruction).chain(fallback).all(is_instruction) {
+            if !std::iter::once(&site.instruction).chain(fallback).all(|bytes| is_instruction(bytes)) {
                 return fault("an instruction has 1 to 15 bytes");
             }
             if site.is_fault() && (self.fault_entry.is_none() || site.condition.is_some() || site.fallback.is_some()) {
@@ -155,7 +155,7 @@ impl ProbePlan {
     }
 }
 
-fn is_instruction(bytes: &Vec<u8>) -> bool {
+fn is_instruction(bytes: &[u8]) -> bool {
     (1..=MAX_INSTRUCTION).contains(&bytes.len())
 }
 
