@@ -32,6 +32,8 @@ pub struct TargetStatus {
     pub since: SystemTime,
     /// Whether it still runs.
     pub up: bool,
+    /// Whether it is or was probed: not if there is no plan for its build.
+    pub probed: bool,
 }
 
 /// Sites by state.

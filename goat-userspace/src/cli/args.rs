@@ -1,6 +1,7 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
 mod report;
+mod target;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{config::FromWord, listen};
 pub(super) use report::{ReportArgs, VerifyArgs};
+pub(super) use target::TargetArgs;
 
 use crate::{
     DataType,
@@ -91,7 +93,7 @@ pub(super) struct PlanArgs {
 }
 
 /// Which change, and how finely it is observed.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Change")]
 pub(super) struct ChangeArgs {
     /// A directory of the repository
@@ -121,7 +123,7 @@ pub(super) struct ChangeArgs {
 }
 
 /// How a binary and the repository's files are brought together.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Binary")]
 pub(super) struct ReadingArgs {
     /// Accept a binary that was built from another commit, or from other sources
@@ -140,11 +142,15 @@ pub(super) struct ReadingArgs {
 }
 
 /// Where a plan comes from: a file, or a change and a binary.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 pub(super) struct PlanSource {
     /// A plan made by `goat plan`; without it the plan is made here, from the repository
     #[arg(long, value_name = "FILE", env = "GOAT_PLAN")]
     pub(super) plan: Option<PathBuf>,
+
+    /// A directory of plans (*.goatplan): each process is observed by the plan of its build
+    #[arg(long, value_name = "DIR", conflicts_with = "plan", env = "GOAT_PLANS")]
+    pub(super) plans: Option<PathBuf>,
 
     /// The file that a plan made here is for [default: the target's own]
     #[arg(long, value_name = "FILE", env = "GOAT_BINARY")]
@@ -182,23 +188,20 @@ pub(super) struct ObserveArgs {
     pub(super) backend: Backend,
 }
 
-/// Attach to a running process, or to every process of a file, and serve what ran
+/// Attach to running processes, of a file, a container or by number, and serve what ran
 ///
 /// Serves on 127.0.0.1:57005 unless --listen (or GOAT_METRICS_IP and GOAT_PORT) says otherwise. Ctrl-C or SIGTERM takes
-/// the probes out, writes the report and ends with status 0. When the process ends, goat says so and goes on serving
-/// the last answer, unless --exit-with-target.
+/// the probes out, writes the report and ends with status 0. When a process ends, goat says so, goes on serving what was
+/// counted, and goes on counting in the process of the same build that takes its place, unless --exit-with-target. A process
+/// that runs another build than the plan's is never probed: with --plans, the plan of its build is taken.
+///
+/// goat.yaml and plans are read again when they change, and on SIGHUP: what is wrong is said, and the old goes on.
 ///
 /// Example: sudo goat attach --pid 4242 --plan server.goatplan
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("target").required(true))]
 pub(super) struct AttachArgs {
-    /// The process to observe
-    #[arg(long, value_name = "PID", group = "target", env = "GOAT_PID", value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
-    pub(super) pid: Option<u32>,
-
-    /// Observe every process that runs this file, those started later too
-    #[arg(long, value_name = "FILE", group = "target", env = "GOAT_EXE")]
-    pub(super) exe: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
 
     #[command(flatten)]
     pub(super) source: PlanSource,
@@ -206,7 +209,7 @@ pub(super) struct AttachArgs {
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
 
-    /// End when the process ends
+    /// End when the process ends, or the last of several
     #[arg(long, conflicts_with = "exe")]
     pub(super) exit_with_target: bool,
 }
@@ -340,6 +343,10 @@ mod tests {
             "goat attach --pid 4242 --plan server.goatplan",
             "goat attach --pid 4242 --old v1.0.0 --listen :0 --data-type count --backend perf-event",
             "goat attach --exe /usr/bin/server --plan p --report out.json --backend uprobe-multi",
+            "goat attach --pid 4242 --pid 4243 --plans plans/",
+            "goat attach --pid 4242,4243 --plans plans/ --proc /host/proc",
+            "goat attach --container containerd://f00d --plan p --exit-with-target",
+            "goat attach --cgroup system.slice/server.service --plan p",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
             "goat report",

@@ -1,11 +1,11 @@
-//! What `attach` and `run` hold while probes are in place: the plan, the session, and the answer from both.
+//! What `attach` and `run` answer from while probes are in place.
 
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::SystemTime,
@@ -14,105 +14,50 @@ use std::{
 use anyhow::Context;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 
-use super::{
-    args::{Backend, ObserveArgs},
-    config::Config,
-    report_file, say,
-    say::HelpExt,
-    settings,
-};
+use super::{observation::Observation, report_file, say, say::HelpExt};
 use crate::{
-    DataType,
-    counts::Counts,
     http::{self, Snapshot, Source as _},
-    plan::ProbePlan,
     report::{self, Item, Report, Totals},
-    session::{self, Session, Target},
-    status::{ProbeStates, Status},
+    status::{ProbeStates, Status, TargetStatus},
 };
 
-/// The probes and the plan that says what their counts mean.
+/// The observation that is shown, and the processes that are watched.
 pub(super) struct Live {
-    plan: Arc<ProbePlan>,
-    data_type: DataType,
+    shown: RwLock<Shown>,
     started: SystemTime,
     report_to: Option<PathBuf>,
-    probes: Mutex<Probes>,
     /// Whether the user was told that something goes wrong while attached.
     warned: AtomicBool,
 }
 
-enum Probes {
-    Attached(Session),
-    /// The probes are gone; this is what they had counted.
-    Detached(Counts),
+#[derive(Clone)]
+struct Shown {
+    observation: Arc<Observation>,
+    targets: Vec<TargetStatus>,
 }
 
 impl Live {
-    /// Attaches `plan` to `target`, and says so.
-    pub(super) fn attach(
-        plan: ProbePlan,
-        target: &Target,
-        observe: &ObserveArgs,
-        config: &Config,
-    ) -> anyhow::Result<Self> {
-        let backend = match observe.backend {
-            Backend::Auto => None,
-            Backend::UprobeMulti => Some(session::Backend::UprobeMulti),
-            Backend::PerfEvent => Some(session::Backend::PerfEvent),
-        };
-        let data_type = settings::data_type(observe.data_type, config);
-        // Whether is known after the first hit; how often only when the probes stay.
-        let disarm = data_type == DataType::Bool;
-        let options = session::Options { backend, disarm, ..session::Options::default() };
-        let session = session::attach(&plan, target, &options).context("cannot attach")?;
-        say::status(&format!(
-            "{} sites for {} points armed in {} by {} after {:.0?}",
-            plan.summary().sites,
-            plan.summary().observable,
-            match target {
-                Target::Pid(pid) => format!("process {pid}"),
-                Target::Process(process) => format!("process {}", process.pid()),
-                Target::Exe(path) => format!("every process of {}", path.display()),
-            },
-            session.backend(),
-            session.attach_time(),
-        ));
-        let report_to = observe.report.clone();
-        Ok(Self {
-            plan: Arc::new(plan),
-            data_type,
+    /// Shows `observation`, from now on.
+    pub(super) fn new(observation: Arc<Observation>, report_to: Option<PathBuf>) -> Self {
+        Self {
+            shown: RwLock::new(Shown { observation, targets: Vec::new() }),
             started: SystemTime::now(),
             report_to,
-            probes: Mutex::new(Probes::Attached(session)),
             warned: AtomicBool::new(false),
-        })
-    }
-
-    /// Takes the probes out. The counts stay.
-    pub(super) fn detach(&self) -> anyhow::Result<()> {
-        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = counts(&probes);
-        match std::mem::replace(&mut *probes, Probes::Detached(counts)) {
-            Probes::Attached(session) => session.detach().context("cannot take the probes out"),
-            Probes::Detached(_) => Ok(()),
         }
     }
 
-    /// Sees to processes that have come since, warns of what has gone wrong, and says whether the target still runs.
-    pub(super) fn refresh(&self) -> bool {
-        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let Probes::Attached(session) = &*probes else { return false };
-        if let Err(error) = session.refresh() {
-            self.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
-        }
-        if let Some(failure) = session.disarm_failure() {
-            self.warn_once(&format!("probes of covered points stay in place and go on costing time: {failure}"));
-        }
-        session.target_alive()
+    /// Shows another observation, or other processes.
+    pub(super) fn show(&self, observation: Arc<Observation>, targets: Vec<TargetStatus>) {
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Shown { observation, targets };
     }
 
-    fn warn_once(&self, text: &str) {
+    fn shown(&self) -> Shown {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says that something goes wrong; only the first time that something does.
+    pub(super) fn warn_once(&self, text: &str) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             say::warning(text);
         }
@@ -145,33 +90,23 @@ impl Live {
     }
 }
 
-fn counts(probes: &Probes) -> Counts {
-    match probes {
-        Probes::Attached(session) => session.counts(),
-        Probes::Detached(counts) => counts.clone(),
-    }
-}
-
 impl http::Source for Live {
     fn snapshot(&self) -> Snapshot {
-        let (counts, backend) = {
-            let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-            let backend = match &*probes {
-                Probes::Attached(session) => Some(session.backend().to_string()),
-                Probes::Detached(_) => None,
-            };
-            (counts(&probes), backend)
+        let Shown { observation, targets } = self.shown();
+        let (report, counts) = observation.report();
+        let backend = observation.session().map(|session| session.backend().to_string());
+        let status = Status {
+            started: Some(self.started),
+            backend,
+            targets,
+            probes: ProbeStates::of(&counts),
+            ..Status::default()
         };
-        let status =
-            Status { started: Some(self.started), backend, probes: ProbeStates::of(&counts), ..Status::default() };
-        Snapshot { report: report::new(&self.plan, &counts, self.data_type), plan: Arc::clone(&self.plan), status }
+        Snapshot { report, plan: Arc::clone(observation.plan()), status }
     }
 
     fn is_ready(&self) -> bool {
-        match &*self.probes.lock().unwrap_or_else(PoisonError::into_inner) {
-            Probes::Attached(session) => session.is_ready(),
-            Probes::Detached(_) => false,
-        }
+        self.shown().observation.is_ready()
     }
 }
 
@@ -236,6 +171,7 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
 mod tests {
     use super::*;
     use crate::{
+        DataType,
         lines::LineSet,
         report::{ComponentReport, State},
     };

@@ -11,15 +11,19 @@ mod inspect;
 mod left_out;
 mod listen;
 mod live;
+mod observation;
 mod pipeline;
+mod place;
 mod plan;
 mod plan_source;
+mod reload;
 mod report;
 mod report_file;
 mod revision;
 mod run;
 mod say;
 mod settings;
+mod supervisor;
 mod track;
 mod verify;
 mod version;
@@ -62,7 +66,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Init(args) => init::run(args, cli.config.as_deref()),
         Command::Plan(args) => plan::run(args, &loaded),
-        Command::Attach(args) => attach::run(args, &loaded),
+        Command::Attach(args) => attach::run(args, &loaded, cli.config.as_deref()),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
         Command::Report(args) => report::run(args),

@@ -3,9 +3,10 @@
 use std::{
     ffi::OsStr,
     os::unix::{ffi::OsStrExt, process::ExitStatusExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitCode, ExitStatus},
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::Context;
@@ -16,14 +17,19 @@ use super::{
     args::RunArgs,
     config::Loaded,
     live::{self, Live, Server},
-    plan_source, say,
+    observation::Observation,
+    plan_source::{self, Plans},
+    say, settings,
 };
-use crate::session::{Target, spawn};
+use crate::{
+    plan::ProbePlan,
+    session::{self, Executable, Target, spawn},
+};
 
 pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let [program, arguments @ ..] = &*args.command else { anyhow::bail!("no command to run") };
     let binary = find(program)?;
-    let plan = plan_source::obtain(&args.source, loaded, &binary)?;
+    let plan = plan(args, loaded, &binary)?;
     let runtime = live::runtime()?;
     let listener = args.observe.listen.map(|address| live::bind(&runtime, address)).transpose()?;
     let signals = {
@@ -36,22 +42,45 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     command.args(arguments);
     // A process stopped by ptrace obeys the thread that stopped it: spawning, attaching and resuming stay on this one.
     let stopped = spawn::stopped(&mut command).with_context(|| format!("cannot run {}", binary.display()))?;
-    let live = Arc::new(Live::attach(plan, &Target::Pid(stopped.pid()), &args.observe, &loaded.config)?);
+    let observation = observe(args, loaded, &plan, stopped.pid()).context("cannot attach")?;
+    let live = Arc::new(Live::new(Arc::clone(&observation), args.observe.report.clone()));
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
     let status = runtime.block_on(until_ended(child, signals, &live))?;
-    live.refresh();
 
     if let Some(server) = server {
         server.stop(&runtime);
     }
-    live.detach()?;
+    observation.detach()?;
     match live.write_report()? {
         Some(path) => say::status(&format!("wrote {}: {}", path.display(), live.summary())),
         None => eprint!("{}", live.text()),
     }
     Ok(exit_code(status))
+}
+
+/// The plan for the command's build.
+fn plan(args: &RunArgs, loaded: &Loaded, binary: &Path) -> anyhow::Result<Arc<ProbePlan>> {
+    let plans = plan_source::obtain(&args.source, loaded, Some(binary), &Plans::default())?;
+    if let Some(plan) = plans.only() {
+        return Ok(Arc::clone(plan));
+    }
+    let identity = Executable::open(binary)?.identity()?;
+    let plan = plans.for_build(&identity);
+    plan.cloned().with_context(|| format!("none of {} plans is for {}", plans.len(), session::describe(&identity)))
+}
+
+/// Probes in process `pid`.
+fn observe(args: &RunArgs, loaded: &Loaded, plan: &Arc<ProbePlan>, pid: u32) -> anyhow::Result<Arc<Observation>> {
+    let started = Instant::now();
+    let backend = settings::backend(args.observe.backend);
+    let options = session::Options { backend, ..session::Options::default() };
+    let data_type = settings::data_type(args.observe.data_type, &loaded.config);
+    let observation = Observation::open(plan, data_type, &options, Vec::new())?;
+    observation.bind(&Target::Pid(pid))?;
+    observation.say_armed(&format!("process {pid}"), started);
+    Ok(Arc::new(observation))
 }
 
 /// The file that `program` names, by PATH as execvp(3) has it.
@@ -66,7 +95,7 @@ fn find(program: &OsStr) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("there is no {} in PATH", program.display()))
 }
 
-fn unix_executable(file: &std::path::Path) -> bool {
+fn unix_executable(file: &Path) -> bool {
     rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::{
-    args::ChangeArgs,
+    args::{Backend, ChangeArgs},
     config::{self, Config, DiffPrecision, Loaded, MainEntries, Word},
     say::HelpExt,
 };
 use crate::{
     DataType,
     diff::{Filter, Precision},
+    session,
     track::Granularity,
 };
 
@@ -80,6 +81,15 @@ impl Settings {
     }
 }
 
+/// How the kernel is asked for probes; `None`: as it allows.
+pub(super) fn backend(flag: Backend) -> Option<session::Backend> {
+    match flag {
+        Backend::Auto => None,
+        Backend::UprobeMulti => Some(session::Backend::UprobeMulti),
+        Backend::PerfEvent => Some(session::Backend::PerfEvent),
+    }
+}
+
 /// Whether or how often.
 pub(super) fn data_type(flag: Option<DataType>, config: &Config) -> DataType {
     flag.or(config.data_type.map(|Word(t)| t)).unwrap_or_default()
@@ -87,11 +97,15 @@ pub(super) fn data_type(flag: Option<DataType>, config: &Config) -> DataType {
 
 /// Reads the configuration: `explicit` (`--config` or GOAT_CONFIG, from `repo`), or the nearest goat.yaml, or none.
 pub(super) fn load(explicit: Option<&Path>, repo: &Path) -> anyhow::Result<Loaded> {
-    let path = match explicit.filter(|p| !p.as_os_str().is_empty()) {
+    Ok(path(explicit, repo).map(|path| config::read(&path)).transpose()?.unwrap_or_default())
+}
+
+/// Where [`load`] reads the configuration; `None` if there is none.
+pub(super) fn path(explicit: Option<&Path>, repo: &Path) -> Option<PathBuf> {
+    match explicit.filter(|p| !p.as_os_str().is_empty()) {
         Some(path) => Some(repo.join(path)),
         None => config::find(repo),
-    };
-    Ok(path.map(|path| config::read(&path)).transpose()?.unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

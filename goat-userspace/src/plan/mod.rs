@@ -21,6 +21,7 @@ mod resolve;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sites;
+mod succession;
 mod surroundings;
 mod text;
 
@@ -35,4 +36,5 @@ pub use probe_plan::{
     Status, Summary,
 };
 pub use resolve::{Inputs, resolve};
+pub use succession::common_points;
 pub use text::text;

@@ -1,6 +1,7 @@
 //! A plan and what its sites have counted in, the answer that people and scripts read out: one format a file.
 
 pub mod badge;
+mod carried;
 pub mod cobertura;
 pub mod cover_profile;
 mod coverage;
@@ -26,6 +27,7 @@ mod verdict;
 pub mod verdict_json;
 mod xml;
 
+pub use carried::{Carried, carry};
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
 pub use format::{Format, FormatError};
 pub use points::Points;

@@ -2,10 +2,10 @@
 
 use std::sync::{
     Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
-use super::{slot_set::SlotSet, text::Text};
+use super::{process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -33,6 +33,7 @@ pub(super) struct Arming {
     states: Box<[AtomicU8]>,
     /// Locked while texts are read or written, so that a disarmed site is not taken for one that never was armed.
     texts: Mutex<Vec<Text>>,
+    paused: AtomicBool,
 }
 
 struct SiteText {
@@ -56,7 +57,7 @@ impl Arming {
         order.sort_by_key(|slot| sites[*slot as usize].offset);
         let breakpoint = if plan.identity.arch == "arm64" { BRK } else { INT3 };
         let states = sites.iter().map(|_| AtomicU8::new(encode(Armed::Pending))).collect();
-        Self { sites, order, breakpoint, states, texts: Mutex::default() }
+        Self { sites, order, breakpoint, states, texts: Mutex::default(), paused: AtomicBool::new(false) }
     }
 
     /// What is known of `slot`.
@@ -86,9 +87,9 @@ impl Arming {
         &self.order
     }
 
-    /// Whether the text of process `pid` is there, with the probes of `linked`.
-    pub(super) fn knows(&self, pid: u32, linked: &Arc<SlotSet>) -> bool {
-        self.lock().iter().any(|t| t.process().pid() == pid && Arc::ptr_eq(t.linked(), linked))
+    /// Whether the text of `process` is there, with the probes of `linked`.
+    pub(super) fn knows(&self, process: &Process, linked: &Arc<SlotSet>) -> bool {
+        self.lock().iter().any(|t| std::ptr::eq(t.process(), process) && Arc::ptr_eq(t.linked(), linked))
     }
 
     /// Forgets the texts with the probes of `linked` whose processes are gone.
@@ -140,9 +141,18 @@ impl Arming {
         });
     }
 
+    /// Whether [`Self::disarm`] is to do nothing.
+    pub(super) fn pause(&self, paused: bool) {
+        let _texts = self.lock();
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
     /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
     pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
         let texts = self.lock();
+        if self.paused.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
         let mut disarmed = 0;
         for slot in slots.iter().map(|s| *s as usize) {
             if !self.can_be_disarmed(slot) || texts.is_empty() {

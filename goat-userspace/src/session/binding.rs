@@ -11,6 +11,7 @@ use super::{
     executable::Executable,
     linker::{self, Link, Linked, Linker, Scope},
     process::{Proc, Process},
+    scan::Scan,
     slot_set::SlotSet,
     text::Text,
     uprobe_multi::Site,
@@ -57,6 +58,9 @@ struct Binding {
     /// `None`: every process of the executable.
     process: Option<Arc<Process>>,
     scope: Scope,
+    /// If it is for every process: those that are there.
+    members: Vec<Arc<Process>>,
+    scan: Scan,
     /// The slots that its links hold.
     linked: Arc<SlotSet>,
     /// Slots that are still to be linked, the next one last.
@@ -90,7 +94,17 @@ impl Bindings {
         let scope = self.linker.scope(process.as_deref(), self.settings.kernel_filters)?;
         let id = BindingId(self.next.fetch_add(1, Ordering::Relaxed));
         let linked = Arc::new(SlotSet::none(self.sites.len()));
-        let mut binding = Binding { id, executable, process, scope, linked, waiting: Vec::new(), links: Vec::new() };
+        let mut binding = Binding {
+            id,
+            executable,
+            process,
+            scope,
+            members: Vec::new(),
+            scan: Scan::default(),
+            linked,
+            waiting: Vec::new(),
+            links: Vec::new(),
+        };
         // A covered point's sites have told what they can.
         let is_wanted = |slot: &Slot| {
             let told = self.arming.state(*slot as usize) == Armed::Disarmed;
@@ -98,7 +112,7 @@ impl Bindings {
         };
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
         // Before the links: what is hit while they are made can be disarmed at once.
-        let added = self.add_texts(&binding).and_then(|_| {
+        let added = self.add_texts(&mut binding).and_then(|_| {
             self.arm_faults(&mut binding);
             match self.settings.in_waves {
                 true => Ok(()),
@@ -139,7 +153,7 @@ impl Bindings {
         let over: Vec<Binding> = self.lock().extract_if(.., is_over).collect();
         over.into_iter().for_each(|b| self.release(b));
         let mut running = 0;
-        for binding in &*self.lock() {
+        for binding in &mut *self.lock() {
             running += self.add_texts(binding)?;
         }
         Ok(running)
@@ -163,6 +177,17 @@ impl Bindings {
     /// Whether any is for every process, or for one that is still there.
     pub(super) fn any_alive(&self) -> bool {
         self.lock().iter().any(|b| b.process.as_ref().is_none_or(|p| p.is_current()))
+    }
+
+    /// The processes that are probed, by binding.
+    pub(super) fn processes(&self) -> Vec<(BindingId, Arc<Process>)> {
+        let list = self.lock();
+        list.iter().flat_map(|b| b.members.iter().map(|process| (b.id, Arc::clone(process)))).collect()
+    }
+
+    /// Whether the binding is there, and its process too.
+    pub(super) fn is_current(&self, id: BindingId) -> bool {
+        self.lock().iter().any(|b| b.id == id && b.process.as_ref().is_none_or(|p| p.is_current()))
     }
 
     /// Whether the binding is there still.
@@ -212,23 +237,29 @@ impl Bindings {
     }
 
     /// Opens the texts of the binding's processes that are not known yet. Says how many processes it has.
-    fn add_texts(&self, binding: &Binding) -> Result<usize, Error> {
+    fn add_texts(&self, binding: &mut Binding) -> Result<usize, Error> {
         let Settings { proc, verify, write, .. } = &self.settings;
-        if let Some(process) = &binding.process {
-            if *verify && !self.arming.knows(process.pid(), &binding.linked) {
-                let text = Text::open(Arc::clone(process), *write, Arc::clone(&binding.linked));
-                self.add_text(text)?;
+        let Binding { executable, process, members, scan, linked, .. } = binding;
+        match process {
+            Some(process) if members.is_empty() => members.push(Arc::clone(process)),
+            Some(_) => {}
+            None => {
+                members.retain(|member| member.is_current());
+                for pid in scan.find(proc, |pid| executable.is_run_by(proc, pid)) {
+                    // One that ends meanwhile is no failure.
+                    if !members.iter().any(|m| m.pid() == pid)
+                        && let Ok(process) = Process::open(proc, pid)
+                    {
+                        members.push(Arc::new(process));
+                    }
+                }
+                self.arming.retain_current(linked);
             }
-            return Ok(usize::from(process.is_current()));
         }
-        let pids = binding.executable.processes(proc);
-        self.arming.retain_current(&binding.linked);
-        for pid in pids.iter().filter(|pid| *verify && !self.arming.knows(**pid, &binding.linked)) {
-            // One that ends meanwhile is no failure.
-            let Ok(process) = Process::open(proc, *pid) else { continue };
-            self.add_text(Text::open(Arc::new(process), *write, Arc::clone(&binding.linked)))?;
+        for process in members.iter().filter(|p| *verify && !self.arming.knows(p, linked)) {
+            self.add_text(Text::open(Arc::clone(process), *write, Arc::clone(linked)))?;
         }
-        Ok(pids.len())
+        Ok(members.iter().filter(|p| p.is_current()).count())
     }
 
     fn add_text(&self, text: Result<Text, Error>) -> Result<(), Error> {

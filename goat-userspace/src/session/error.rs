@@ -59,6 +59,34 @@ pub enum Error {
         /// The process, as the other namespace knows it.
         pid: u32,
     },
+    /// No process is in such a container.
+    #[error(
+        "no process below {} is in a container {name}: goat must see the host's processes (hostPID: true, or --proc with the host's \
+         /proc), and the container must run",
+        proc.display()
+    )]
+    NoContainer {
+        /// What was asked for.
+        name: String,
+        /// Where processes were looked for.
+        proc: PathBuf,
+    },
+    /// Several containers begin like that.
+    #[error("{name} is the beginning of several containers' ids: {ids}")]
+    ManyContainers {
+        /// What was asked for.
+        name: String,
+        /// Those that begin so.
+        ids: String,
+    },
+    /// There is no such control group.
+    #[error("there is no control group {}", path.display())]
+    NoCgroup {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The target's files in /proc can't be read.
     #[error(
         "cannot open {}: for another user's process goat needs CAP_SYS_PTRACE; for any, Yama (kernel.yama.ptrace_scope) and \

@@ -72,6 +72,11 @@ impl Executable {
         Ok(Self { version: Version::of(&about), file })
     }
 
+    /// The same file by a descriptor of its own.
+    pub(super) fn again(&self) -> Result<Self, Error> {
+        Self::open(&self.path())
+    }
+
     /// A path to this very file, whatever mount namespace it is in.
     pub(super) fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
@@ -87,14 +92,13 @@ impl Executable {
         Ok(binary::open(&self.path())?.identity().clone())
     }
 
-    /// The processes that run it now and that goat may see.
-    pub(super) fn processes(&self, proc: &Proc) -> Vec<u32> {
-        let runs_it = |pid: &u32| Version::at(&proc.file(*pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version));
-        proc.pids().into_iter().filter(runs_it).collect()
+    /// Whether process `pid` runs it, as far as goat may see.
+    pub(super) fn is_run_by(&self, proc: &Proc, pid: u32) -> bool {
+        Version::at(&proc.file(pid, "exe")).is_ok_and(|v| v.is_content_of(&self.version))
     }
 
     /// Fails unless it is the plan's binary, with the plan's instructions at its sites.
-    pub(super) fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
+    pub fn check(&self, plan: &ProbePlan) -> Result<(), Error> {
         let path = self.path();
         let found = self.identity()?;
         if !is_same_build(&plan.identity, &found) {

@@ -2,16 +2,19 @@
 
 mod arming;
 mod binding;
+mod cgroup;
 mod counters;
 mod disarm;
 mod error;
 mod executable;
 mod faults;
 mod features;
+mod finder;
 mod linker;
 mod loader;
 mod perf_event;
 mod process;
+mod scan;
 mod slot_set;
 pub mod spawn;
 mod target;
@@ -29,6 +32,7 @@ pub use binding::BindingId;
 pub use error::Error;
 pub use executable::{Executable, Version, describe, is_same_build};
 pub use features::{Capability, Features, check_privileges};
+pub use finder::{Finder, Selection, exe};
 use goat_common::{Cookie, MAX_SITES};
 pub use linker::Backend;
 pub use process::{Proc, Process};
@@ -147,6 +151,11 @@ pub fn attach(plan: &ProbePlan, target: &Target, options: &Options) -> Result<Se
     Ok(session)
 }
 
+/// Fails if neither kernel nor privileges let goat attach by `backend`, or, without one, at all.
+pub fn check(backend: Option<Backend>) -> Result<(), Error> {
+    choose(backend).map(drop)
+}
+
 /// The backend, and whether its pid filter can be relied on.
 fn choose(wanted: Option<Backend>) -> Result<(Backend, bool), Error> {
     if wanted == Some(Backend::PerfEvent) {
@@ -190,6 +199,7 @@ impl Session {
     /// Checks that `target` runs the plan's binary, and arms every site of the plan in it.
     pub fn bind(&self, target: &Target) -> Result<BindingId, Error> {
         let (executable, process) = match target {
+            Target::File(executable) => (executable.again()?, None),
             Target::Exe(path) => (Executable::open(path)?, None),
             Target::Process(process) => (Executable::of(process)?, Some(Arc::clone(process))),
             Target::Pid(pid) => {
@@ -225,6 +235,11 @@ impl Session {
         self.bindings.has(id)
     }
 
+    /// Whether the binding is there, and its process, if it is one's, still runs the program that it was made for.
+    pub fn is_current(&self, id: BindingId) -> bool {
+        self.bindings.is_current(id)
+    }
+
     /// Arms the next sites, at most `limit` of them, of a binding that was made in waves. Says how many: 0 once none waits.
     pub fn arm_next(&self, limit: usize) -> Result<usize, Error> {
         self.bindings.arm_next(limit)
@@ -233,6 +248,11 @@ impl Session {
     /// How many sites wait for [`Session::arm_next`].
     pub fn waiting(&self) -> usize {
         self.bindings.waiting()
+    }
+
+    /// The processes that are probed, by binding: several of a binding for every process of a file.
+    pub fn processes(&self) -> Vec<(BindingId, Arc<Process>)> {
+        self.bindings.processes()
     }
 
     /// The plan that it is of.
@@ -281,6 +301,11 @@ impl Session {
     /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
         self.bindings.refresh()
+    }
+
+    /// Leaves breakpoints where they are, or goes on to disarm: another session may need those that this one has done with.
+    pub fn pause_disarming(&self, paused: bool) {
+        self.arming.pause(paused);
     }
 
     /// Whether covered points are disarmed.

@@ -8,13 +8,16 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use goat_common::ProcessFilter;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::Error;
+
+/// What the kernel tells times in to user space, on every architecture of Go's: per second (USER_HZ).
+const TICKS: f64 = 100.0;
 
 /// Where processes are looked up: a mount of procfs. On a host whose `/proc` is mounted elsewhere in goat's container, the
 /// numbers there are those of the host's pid namespace.
@@ -49,6 +52,18 @@ impl Proc {
     pub fn pids(&self) -> Vec<u32> {
         let Ok(entries) = fs::read_dir(&self.root) else { return Vec::new() };
         entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// How long ago process `pid` was started; `None` if there is none.
+    pub(super) fn age(&self, pid: u32) -> Option<Duration> {
+        let uptime = fs::read_to_string(self.root.join("uptime")).ok()?;
+        let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+        let stat = fs::read(self.file(pid, "stat")).ok()?;
+        // Behind the name, which may hold anything, stands field 3; field 22 is the start, in ticks since boot
+        // (proc_pid_stat(5)).
+        let stat = String::from_utf8_lossy(&stat);
+        let start: f64 = stat.rsplit(") ").next()?.split(' ').nth(22 - 3)?.parse().ok()?;
+        Some(Duration::from_secs_f64((uptime - start / TICKS).max(0.0)))
     }
 
     /// The file `name` of process `pid`.

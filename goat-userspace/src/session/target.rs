@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::process::Process;
+use super::{executable::Executable, process::Process};
 
 /// Where the probes go.
 #[derive(Clone)]
@@ -13,4 +13,6 @@ pub enum Target {
     Process(Arc<Process>),
     /// Every process that runs this file, those started later too.
     Exe(PathBuf),
+    /// The same, for a file that is held already.
+    File(Arc<Executable>),
 }
