@@ -19,6 +19,8 @@ pub const FAULT_PROGRAM: &str = "goat_fault";
 /// The hash map from where an instruction lies, in bytes from that entry (wrapping), to the slot that counts its faults: the
 /// distance is the same wherever the binary is loaded.
 pub const FAULTS: &str = "FAULTS";
+/// The per-CPU array of one element that counts every trap, of whatever site; each [`TRAPS_PER_WAKE`]th wakes goat.
+pub const TRAPS: &str = "TRAPS";
 /// The read-only global of type [`ProcessFilter`].
 pub const PROCESS_FILTER: &str = "PROCESS_FILTER";
 
@@ -30,6 +32,12 @@ pub const MAX_SITES: usize = 1 << 20;
 /// hits are found in the counters.
 pub const FIRST_HITS_BYTES: u32 = 256 * 1024;
 
+/// After how many traps on one CPU goat is woken to see what they cost: 0.1 to 2 ms of a CPU. A power of two.
+pub const TRAPS_PER_WAKE: u64 = 256;
+
+/// In place of a slot in a [`FirstHit`] that tells of [`TRAPS_PER_WAKE`] traps and not of a first hit.
+pub const NO_SLOT: u32 = u32::MAX;
+
 /// What one site has counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
@@ -38,15 +46,18 @@ pub struct SlotCounter {
     pub hits: u64,
     /// When it ran first, in nanoseconds of CLOCK_MONOTONIC; 0 until it has.
     pub first_hit_ns: u64,
+    /// How often it trapped for nothing: its condition did not hold, or the process is not the one that counts. They cost
+    /// as much as hits.
+    pub misses: u64,
 }
 
-/// Tells user space that a site was hit for the first time.
+/// Tells user space that a site was hit for the first time, or, with [`NO_SLOT`], that there were many traps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(C)]
 pub struct FirstHit {
-    /// The time that the counter holds too.
+    /// The time that the counter holds too; 0 with [`NO_SLOT`].
     pub at_ns: u64,
-    /// The site's slot.
+    /// The site's slot, or [`NO_SLOT`].
     pub slot: u32,
     /// Zero: the layout has no hidden padding.
     pub reserved: u32,
@@ -79,4 +90,4 @@ mod pod {
 }
 
 const _: () =
-    assert!(size_of::<SlotCounter>() == 16 && size_of::<FirstHit>() == 16 && size_of::<ProcessFilter>() == 24);
+    assert!(size_of::<SlotCounter>() == 24 && size_of::<FirstHit>() == 16 && size_of::<ProcessFilter>() == 24);

@@ -1,5 +1,5 @@
-//! goat's uprobe programs. The one counts a hit in the slot that the uprobe's cookie names, and reports a slot's first; the other
-//! does so for the slot of an instruction that has faulted.
+//! goat's uprobe programs. The one counts a hit in the slot that the uprobe's cookie names, and reports a slot's first, and many
+//! traps; the other counts for the slot of an instruction that has faulted.
 //!
 //! The same object serves amd64 and arm64: the one thing that it knows of the processor is where amd64 saves some registers,
 //! and only amd64 has conditional sites and fault slots.
@@ -19,10 +19,12 @@ use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, bpf_pidns_info},
     helpers::generated::{bpf_copy_from_user, bpf_get_attach_cookie, bpf_get_ns_current_pid_tgid, bpf_ktime_get_ns},
     macros::{map, uprobe},
-    maps::{Array, HashMap, RingBuf},
+    maps::{Array, HashMap, PerCpuArray, RingBuf},
     programs::ProbeContext,
 };
-use goat_common::{Cookie, FIRST_HITS_BYTES, FirstHit, ProcessFilter, SlotCounter, condition};
+use goat_common::{
+    Cookie, FIRST_HITS_BYTES, FirstHit, NO_SLOT, ProcessFilter, SlotCounter, TRAPS_PER_WAKE, condition,
+};
 
 // Where `struct pt_regs` keeps the instruction pointer, the flags and the stack pointer (arch/x86/include/asm/ptrace.h).
 const IP_OFFSET: usize = 128;
@@ -38,6 +40,9 @@ static FIRST_HITS: RingBuf = RingBuf::with_byte_size(FIRST_HITS_BYTES, 0);
 #[map]
 static FAULTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 
+#[map]
+static TRAPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
 /// Written by user space before the program is loaded.
 #[unsafe(no_mangle)]
 static PROCESS_FILTER: ProcessFilter = ProcessFilter { namespace_dev: 0, namespace_ino: 0, tgid: 0, reserved: 0 };
@@ -46,14 +51,14 @@ static PROCESS_FILTER: ProcessFilter = ProcessFilter { namespace_dev: 0, namespa
 pub fn goat_hit(ctx: ProbeContext) -> u32 {
     // SAFETY: the context is the program's own.
     let cookie = Cookie::unpack(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
-    if let Some(code) = cookie.condition {
-        if !condition::holds(code, register(&ctx, FLAGS_OFFSET)) {
-            return 0;
+    if let Some(counter) = COUNTERS.get_ptr_mut(cookie.slot) {
+        if holds(&ctx, cookie.condition) && is_wanted() {
+            hit(counter, cookie.slot);
+        } else {
+            miss(counter);
         }
     }
-    if is_wanted() {
-        count(cookie.slot);
-    }
+    trapped();
     0
 }
 
@@ -74,8 +79,9 @@ pub fn goat_fault(ctx: ProbeContext) -> u32 {
     let slot = unsafe { FAULTS.get(pc.wrapping_sub(register(&ctx, IP_OFFSET))) }.copied();
     if let Some(slot) = slot
         && is_wanted()
+        && let Some(counter) = COUNTERS.get_ptr_mut(slot)
     {
-        count(slot);
+        hit(counter, slot);
     }
     0
 }
@@ -84,6 +90,12 @@ pub fn goat_fault(ctx: ProbeContext) -> u32 {
 fn register(ctx: &ProbeContext, offset: usize) -> u64 {
     // SAFETY: `pt_regs` is longer than that on every 64-bit architecture, or the verifier would say so.
     unsafe { ctx.as_ptr().byte_add(offset).cast::<u64>().read_volatile() }
+}
+
+#[inline(always)]
+fn holds(ctx: &ProbeContext, condition: Option<u8>) -> bool {
+    let Some(code) = condition else { return true };
+    condition::holds(code, register(ctx, FLAGS_OFFSET))
 }
 
 #[inline(always)]
@@ -102,8 +114,7 @@ fn is_wanted() -> bool {
 }
 
 #[inline(always)]
-fn count(slot: u32) {
-    let Some(counter) = COUNTERS.get_ptr_mut(slot) else { return };
+fn hit(counter: *mut SlotCounter, slot: u32) {
     // Not relaxed: LLVM 22 makes of that an add which returns nothing, and takes what was added for the old value.
     // SAFETY: the kernel gave the pointer to a live element; every write to `hits` is this one.
     let before = unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(&raw mut (*counter).hits, 1) };
@@ -112,9 +123,34 @@ fn count(slot: u32) {
         let at_ns = unsafe { bpf_ktime_get_ns() };
         // SAFETY: as above; only a slot's first hit gets here.
         unsafe { (&raw mut (*counter).first_hit_ns).write_volatile(at_ns) };
-        // A full buffer loses nothing: the hit is in its counter.
-        let _ = FIRST_HITS.output::<FirstHit>(&FirstHit { at_ns, slot, reserved: 0 }, 0);
+        tell(FirstHit { at_ns, slot, reserved: 0 });
     }
+}
+
+#[inline(always)]
+fn miss(counter: *mut SlotCounter) {
+    // SAFETY: as in `hit`.
+    unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::SeqCst }>(&raw mut (*counter).misses, 1) };
+}
+
+/// Every so many traps are worth a look at what they cost, whichever sites they were of.
+#[inline(always)]
+fn trapped() {
+    let Some(traps) = TRAPS.get_ptr_mut(0) else { return };
+    // SAFETY: the kernel gave the pointer to this CPU's live element. A trap that preempts another there may lose one.
+    let now = unsafe {
+        *traps += 1;
+        *traps
+    };
+    if now % TRAPS_PER_WAKE == 0 {
+        tell(FirstHit { at_ns: 0, slot: NO_SLOT, reserved: 0 });
+    }
+}
+
+#[inline(always)]
+fn tell(event: FirstHit) {
+    // A full buffer loses nothing: the hit is in its counter.
+    let _ = FIRST_HITS.output::<FirstHit>(&event, 0);
 }
 
 #[panic_handler]

@@ -42,7 +42,7 @@ impl http::Source for Demo {
                 _ if seconds < turn => SlotCount { armed: Armed::Armed, ..SlotCount::default() },
                 _ => {
                     let first_hit = Some(clock + Duration::from_secs(turn));
-                    SlotCount { hits: (seconds - turn) * 3 + 1, first_hit, armed: Armed::Armed }
+                    SlotCount { hits: (seconds - turn) * 3 + 1, first_hit, armed: Armed::Armed, sampled: None }
                 }
             };
         }

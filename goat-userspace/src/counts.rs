@@ -1,6 +1,6 @@
 //! What the probes have counted at an instant.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Hits by slot, read at one instant.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,24 @@ pub struct SlotCount {
     pub first_hit: Option<SystemTime>,
     /// Whether the site's breakpoint has been seen in the text.
     pub armed: Armed,
+    /// What is known of the time when it was not armed, because it was hit too often; `None` if it was armed all the time
+    /// until it had told what it can.
+    pub sampled: Option<Sampled>,
+}
+
+/// How often a site that was throttled ran beside its hits, and how long it was watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sampled {
+    /// Executions that were not counted, by the best estimate.
+    pub unseen: u64,
+    /// The least that is likely: with 95 % certainty, what was not counted lies between this and the next.
+    pub unseen_low: u64,
+    /// The most; `None` where nothing limits it.
+    pub unseen_high: Option<u64>,
+    /// For how long it was armed.
+    pub armed: Duration,
+    /// Out of how long.
+    pub watched: Duration,
 }
 
 /// Whether a site's breakpoint is in the target's text.

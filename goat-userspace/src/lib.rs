@@ -27,6 +27,7 @@ pub mod plan;
 pub mod report;
 pub mod session;
 pub mod source;
+pub mod state;
 pub mod status;
 pub mod style;
 pub mod track;

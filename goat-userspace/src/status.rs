@@ -17,6 +17,19 @@ pub struct Status {
     pub probes: ProbeStates,
     /// What the probes cost; `None` while nobody measures it.
     pub overhead: Option<Overhead>,
+    /// How counts are kept on disk; `None` if they are not to be.
+    pub kept: Option<Kept>,
+}
+
+/// How counts are kept on disk.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// The state file; `None` while none could be opened.
+    pub path: Option<PathBuf>,
+    /// When it was written last.
+    pub saved: Option<SystemTime>,
+    /// What keeps it from being written now.
+    pub failure: Option<String>,
 }
 
 /// A watched process.

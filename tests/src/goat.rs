@@ -23,7 +23,7 @@ pub fn binary() -> Result<&'static Path> {
     }
 }
 
-/// `goat` with the environment that decides on its answers left out.
+/// `goat` with the environment that decides on its answers left out, and with nothing kept from one test to the next.
 pub fn command() -> Result<Command> {
     let mut goat = Command::new(binary()?);
     for (name, _) in std::env::vars_os() {
@@ -31,7 +31,7 @@ pub fn command() -> Result<Command> {
             goat.env_remove(name);
         }
     }
-    goat.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+    goat.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE").env("GOAT_NO_STATE", "true");
     Ok(goat)
 }
 

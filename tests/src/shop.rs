@@ -95,8 +95,13 @@ pub struct Shopd {
 impl Shopd {
     /// Starts `binary` and waits until it listens.
     pub fn start(binary: &Path) -> Result<Self> {
+        Self::start_with(&mut Command::new(binary))
+    }
+
+    /// The same by a command that executes it.
+    pub fn start_with(command: &mut Command) -> Result<Self> {
         let port = http::free_port()?;
-        let mut process = Process::start(Command::new(binary).env("PORT", port.to_string()))?;
+        let mut process = Process::start(command.env("PORT", port.to_string()))?;
         let client = Client::new(port);
         wait_until_up(&mut process, port)?;
         Ok(Self { process, client })

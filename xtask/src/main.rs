@@ -1,6 +1,7 @@
 //! goat's own chores: one file per chore, each with a `run`.
 
 mod bench_attach;
+mod bench_overhead;
 mod build_ebpf;
 mod ci;
 mod demo;
@@ -61,6 +62,8 @@ enum Chore {
 enum Bench {
     /// Time what goat's own sessions cost: attaching, disarming, detaching (needs root)
     Attach,
+    /// Compare a server and a job under goat with unprobed ones and with counters in the program (needs root, wrk)
+    Overhead(Box<bench_overhead::Args>),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Chore::BuildEbpf { check: false } => build_ebpf::run(),
         Chore::BuildEbpf { check: true } => build_ebpf::check(),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
+        Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
         Chore::Truth(args) => truth::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };

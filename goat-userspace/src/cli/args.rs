@@ -1,14 +1,18 @@
 //! What can be typed. The parser's types stop here: [`super::settings`] turns them into the pipeline's own.
 
+mod host;
 mod report;
+mod state;
 mod target;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{config::FromWord, listen};
-pub(super) use report::{ReportArgs, VerifyArgs};
+use super::{budget::Budget, config::FromWord, listen};
+pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
+pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
+pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
 pub(super) use target::TargetArgs;
 
 use crate::{
@@ -44,10 +48,15 @@ pub(super) enum Command {
     Attach(AttachArgs),
     Run(RunArgs),
     Track(TrackArgs),
+    Status(StatusArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
+    Merge(MergeArgs),
     Inspect(InspectArgs),
     Clean(CleanArgs),
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
     Version(VersionArgs),
 }
 
@@ -179,6 +188,17 @@ pub(super) struct ObserveArgs {
     #[arg(long, value_name = "bool|count", env = "GOAT_DATA_TYPE", value_parser = DataType::from_word)]
     pub(super) data_type: Option<DataType>,
 
+    /// What hits may cost, of the CPU time of the targets or of one core if that is more; or off [default: 1%]
+    ///
+    /// What is hit too often for that is taken out of the text and armed in turns: with --data-type count its count is then an
+    /// estimate, and says so.
+    #[arg(long, value_name = "SHARE", env = "GOAT_MAX_OVERHEAD", value_parser = Budget::from_word)]
+    pub(super) max_overhead: Option<Budget>,
+
+    /// How much of the time arming may take while the target is busy; or off, all at once [default: 5%]
+    #[arg(long, value_name = "SHARE", env = "GOAT_ARM_OVERHEAD", value_parser = Budget::from_word)]
+    pub(super) arm_overhead: Option<Budget>,
+
     /// Write the report to this file at the end and on SIGUSR1, as JSON; it is replaced as a whole
     #[arg(long, value_name = "FILE", env = "GOAT_REPORT")]
     pub(super) report: Option<PathBuf>,
@@ -186,6 +206,13 @@ pub(super) struct ObserveArgs {
     /// How the kernel is asked for probes
     #[arg(long, value_name = "NAME", default_value = "auto", env = "GOAT_BACKEND")]
     pub(super) backend: Backend,
+
+    /// Keep all privileges
+    ///
+    /// Without it goat gives up what it no longer needs once the probes are in place: it keeps CAP_BPF and CAP_PERFMON to arm
+    /// again, and of what it has CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH to look at targets.
+    #[arg(long, env = "GOAT_KEEP_PRIVILEGES")]
+    pub(super) keep_privileges: bool,
 }
 
 /// Attach to running processes, of a file, a container or by number, and serve what ran
@@ -209,6 +236,9 @@ pub(super) struct AttachArgs {
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
 
+    #[command(flatten)]
+    pub(super) state: StateArgs,
+
     /// End when the process ends, or the last of several
     #[arg(long, conflicts_with = "exe")]
     pub(super) exit_with_target: bool,
@@ -228,6 +258,10 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) observe: ObserveArgs,
+
+    /// Keep counts in this directory, and go on from what earlier runs have left there [default: none are kept]
+    #[arg(long, value_name = "DIR", help_heading = "Observation")]
+    pub(super) state: Option<PathBuf>,
 
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -269,20 +303,6 @@ pub(super) struct InspectArgs {
     /// Where lines are read from
     #[arg(long, value_name = "TABLE", default_value = "auto")]
     pub(super) lines: Lines,
-}
-
-/// Remove the plan files of a repository, and name blocks that the original tool left in sources
-///
-/// Removes each *.goatplan that goat can read from the directory of goat.yaml (or of --repo). Never touches a source.
-#[derive(Args, Debug)]
-pub(super) struct CleanArgs {
-    /// A directory of the repository
-    #[arg(long, value_name = "DIR", default_value = ".", env = "GOAT_REPO")]
-    pub(super) repo: PathBuf,
-
-    /// Only say what would be removed
-    #[arg(short = 'n', long)]
-    pub(super) dry_run: bool,
 }
 
 /// Print the version
@@ -349,6 +369,10 @@ mod tests {
             "goat attach --cgroup system.slice/server.service --plan p",
             "goat run --plan tool.goatplan --report out.json -- ./tool -l src/",
             "goat track --old v1.0.0 -v",
+            "goat doctor",
+            "goat doctor --pid 4242 --format json",
+            "goat completions bash",
+            "goat man /usr/local/share/man/man1",
             "goat report",
             "goat report out.json --format lcov -o out.info --component cmd/a,1",
             "goat report --report out.json --plan p --format cover-profile",
@@ -356,7 +380,15 @@ mod tests {
             "goat verify --min-coverage 80 --timeout 10m --min-points 1 --max-unobservable 5% --allow-empty",
             "goat verify --report out.json --max-unobservable 3 --component 1 --format json",
             "goat inspect ./server --function main.main",
-            "goat clean -n",
+            "goat report --state /var/lib/goat --format html",
+            "goat verify --state a.goatstate",
+            "goat merge a.json b.goatstate pods/ -o all.json --format json --plan p",
+            "goat status --url 127.0.0.1:8080 --format json",
+            "goat attach --pid 4242 --plan p --state dir",
+            "goat attach --pid 4242 --plan p --no-state",
+            "goat run --plan p --state dir -- ./tool",
+            "goat clean -n --state dir",
+            "goat clean --no-state",
             "goat version --format json",
         ] {
             if let Err(e) = Cli::try_parse_from(line.split(' ')) {
@@ -379,6 +411,8 @@ mod tests {
             ("goat plan --binary b --granularity lines", "use line, patch, scope or func"),
             ("goat report --url x --report y", "cannot be used with"),
             ("goat report x --report y", "cannot be used with"),
+            ("goat report --state x --report y", "cannot be used with"),
+            ("goat merge", "required"),
             ("goat report --format pdf", "possible values: text, json"),
             ("goat report --url https://x", "http alone"),
             ("goat verify --min-coverage 101", "from 0 to 100"),

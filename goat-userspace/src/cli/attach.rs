@@ -13,7 +13,7 @@ use super::{
     config::Loaded,
     listen,
     live::{self, Live, Server},
-    say,
+    privileges, say,
     supervisor::{Running, Supervisor},
 };
 
@@ -27,6 +27,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
     let listener = live::bind(&runtime, address)?;
     let supervisor = Supervisor::start(args, loaded, config)?;
     let live = supervisor.live();
+    privileges::reduce(&live, &args.observe, &args.target.pid, false);
     // From here on a signal ends goat in good order; before, the kernel takes out what there is.
     let signals = {
         let _on_the_runtime = runtime.enter();

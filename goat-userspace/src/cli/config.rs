@@ -12,6 +12,7 @@ use std::{
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, Visitor};
 
+use super::budget::Budget;
 use crate::{DataType, track::Granularity};
 
 /// The file's name, unless `--config` or `GOAT_CONFIG` gives another.
@@ -37,12 +38,14 @@ pub(super) struct Config {
     pub(super) threads: Option<u32>,
     pub(super) main_entries: Option<MainEntries>,
     pub(super) data_type: Option<Word<DataType>>,
+    pub(super) max_overhead: Option<Word<Budget>>,
+    pub(super) arm_overhead: Option<Word<Budget>>,
     pub(super) verbose: Option<Word<bool>>,
     pub(super) skip_nested_modules: Option<Word<bool>>,
 }
 
 /// Keys that have an effect here.
-const EFFECTIVE: [&str; 11] = [
+const EFFECTIVE: [&str; 13] = [
     "appName",
     "appVersion",
     "oldBranch",
@@ -52,6 +55,8 @@ const EFFECTIVE: [&str; 11] = [
     "diffPrecision",
     "mainEntries",
     "dataType",
+    "maxOverhead",
+    "armOverhead",
     "verbose",
     "skipNestedModules",
 ];

@@ -18,6 +18,7 @@ use super::{observation::Observation, report_file, say, say::HelpExt};
 use crate::{
     http::{self, Snapshot, Source as _},
     report::{self, Item, Report, Totals},
+    session,
     status::{ProbeStates, Status, TargetStatus},
 };
 
@@ -54,6 +55,11 @@ impl Live {
 
     fn shown(&self) -> Shown {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the probes are attached; `None` when they are gone.
+    pub(super) fn backend(&self) -> Option<session::Backend> {
+        self.shown().observation.session().map(|session| session.backend())
     }
 
     /// Says that something goes wrong; only the first time that something does.
@@ -94,12 +100,17 @@ impl http::Source for Live {
     fn snapshot(&self) -> Snapshot {
         let Shown { observation, targets } = self.shown();
         let (report, counts) = observation.report();
-        let backend = observation.session().map(|session| session.backend().to_string());
+        let session = observation.session();
+        let backend = session.as_ref().map(|session| session.backend().to_string());
+        let overhead = session.as_ref().and_then(|session| session.overhead());
+        drop(session);
         let status = Status {
             started: Some(self.started),
             backend,
             targets,
             probes: ProbeStates::of(&counts),
+            kept: observation.kept(),
+            overhead,
             ..Status::default()
         };
         Snapshot { report, plan: Arc::clone(observation.plan()), status }
@@ -190,6 +201,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            estimate: None,
         }
     }
 

@@ -2,20 +2,27 @@
 
 mod args;
 mod attach;
+mod budget;
 mod clean;
 mod client;
+mod completions;
 mod config;
+mod doctor;
 mod duration;
 mod init;
 mod inspect;
+mod kept;
 mod left_out;
 mod listen;
 mod live;
+mod man;
+mod merge;
 mod observation;
 mod pipeline;
 mod place;
 mod plan;
 mod plan_source;
+mod privileges;
 mod reload;
 mod report;
 mod report_file;
@@ -23,6 +30,8 @@ mod revision;
 mod run;
 mod say;
 mod settings;
+mod state_dir;
+mod status;
 mod supervisor;
 mod track;
 mod verify;
@@ -69,10 +78,15 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Attach(args) => attach::run(args, &loaded, cli.config.as_deref()),
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
+        Command::Status(args) => status::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Clean(args) => clean::run(args, &loaded),
+        Command::Doctor(args) => doctor::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::Version(args) => version::run(args),
     }
 }
@@ -85,7 +99,16 @@ fn repository(command: &Command) -> Option<&Path> {
         Command::Attach(args) => Some(&args.source.change.repo),
         Command::Run(args) => Some(&args.source.change.repo),
         Command::Clean(args) => Some(&args.repo),
-        Command::Init(_) | Command::Inspect(_) | Command::Report(_) | Command::Verify(_) | Command::Version(_) => None,
+        Command::Init(_)
+        | Command::Inspect(_)
+        | Command::Merge(_)
+        | Command::Report(_)
+        | Command::Status(_)
+        | Command::Verify(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Version(_) => None,
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::{
     collections::HashSet,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Instant, SystemTime},
 };
 
 use anyhow::Context;
 
-use super::say;
+use super::{kept, say};
 use crate::{
     DataType,
     counts::Counts,
     plan::{self, ProbePlan, Slot},
     report::{self, Carried, Report},
     session::{self, Backend, BindingId, Process, Session, Target},
+    state::{self, Keeper},
+    status::Kept,
 };
 
 /// One plan's probes. They may be taken out; what they have counted stays.
@@ -22,7 +25,9 @@ pub(super) struct Observation {
     plan: Arc<ProbePlan>,
     data_type: DataType,
     backend: Backend,
-    probes: Mutex<Probes>,
+    probes: Arc<Mutex<Probes>>,
+    /// Keeps the counts on disk, and has what was counted before this goat; `None` if they are not to be kept.
+    keeper: Option<Mutex<Keeper>>,
     /// What another plan's probes have counted of the same points.
     carried: Mutex<Vec<Carried>>,
     /// What it is bound to.
@@ -36,24 +41,44 @@ enum Probes {
 }
 
 impl Observation {
-    /// Loads the program for `plan`, bound to nothing yet. `before` is what was counted of it before.
+    /// Loads the program for `plan`, bound to nothing yet. `before` is what was counted of it before. Counts are kept in
+    /// `state`, and go on from what is there.
     pub(super) fn open(
         plan: &Arc<ProbePlan>,
         data_type: DataType,
         options: &session::Options,
         before: Vec<Carried>,
+        state: Option<&Path>,
     ) -> Result<Self, session::Error> {
         // Whether is known after the first hit; how often only when the probes stay.
         let disarm = data_type == DataType::Bool;
-        let skip = if disarm { told(plan, &before) } else { Vec::new() };
+        let mut keeper = state.and_then(|dir| keep(dir, plan, data_type));
+        let mut skip = if disarm { told(plan, &before) } else { Vec::new() };
+        if let Some(keeper) = &keeper {
+            let told = if disarm { keeper.told() } else { Vec::new() };
+            say_kept(keeper, told.len());
+            skip.extend(told);
+        }
         let options = session::Options { disarm, skip, ..options.clone() };
         let session = session::open(plan, &options)?;
+        let backend = session.backend();
+        let probes = Arc::new(Mutex::new(Probes::Attached(Arc::new(session))));
+        let mut carried = before;
+        if let Some(keeper) = &mut keeper {
+            keeper.carry(&in_state_terms(&carried));
+            carried = kept::carried(&keeper.carried());
+            let probes = Arc::clone(&probes);
+            if let Err(error) = keeper.start(move || lock(&probes).counts()) {
+                say::warning(&format!("counts are kept on disk at the end only, as there can be no thread: {error}"));
+            }
+        }
         Ok(Self {
             plan: Arc::clone(plan),
             data_type,
-            backend: session.backend(),
-            probes: Mutex::new(Probes::Attached(Arc::new(session))),
-            carried: Mutex::new(before),
+            backend,
+            probes,
+            keeper: keeper.map(Mutex::new),
+            carried: Mutex::new(carried),
             bound: Mutex::default(),
         })
     }
@@ -87,9 +112,10 @@ impl Observation {
     /// Says that `what` is armed, since `started`.
     pub(super) fn say_armed(&self, what: &str, started: Instant) {
         say::status(&format!(
-            "{} sites for {} points armed in {what} by {} after {:.0?}",
+            "{} sites for {} points {} in {what} by {} after {:.0?}",
             self.plan.summary().sites,
             self.plan.summary().observable,
+            if self.session().is_some_and(|session| session.waiting() > 0) { "being armed in waves" } else { "armed" },
             self.backend,
             started.elapsed(),
         ));
@@ -121,11 +147,24 @@ impl Observation {
         self.session().is_some_and(|session| session.is_ready())
     }
 
-    /// What its own probes have counted.
+    /// What this plan's probes have counted, in goat's earlier lives too.
     pub(super) fn counts(&self) -> Counts {
-        match &*lock(&self.probes) {
-            Probes::Attached(session) => session.counts(),
-            Probes::Detached(counts) => counts.clone(),
+        let live = lock(&self.probes).counts();
+        match &self.keeper {
+            Some(keeper) => lock(keeper).total(&live),
+            None => live,
+        }
+    }
+
+    /// How counts are kept on disk; `None` if they are not to be.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        self.keeper.as_ref().map(|keeper| lock(keeper).health())
+    }
+
+    /// What the user should know of that, each once.
+    pub(super) fn say_news_of_keeping(&self) {
+        if let Some(keeper) = &self.keeper {
+            lock(keeper).news().iter().for_each(|news| say::warning(news));
         }
     }
 
@@ -142,7 +181,13 @@ impl Observation {
         // First the other's: a hit in between is then missed by one, rather than counted twice.
         let before = from.report().0;
         let now = report::new(&self.plan, &self.counts(), self.data_type);
-        *lock(&self.carried) = report::carry(&before, &from.plan, &now, &self.plan);
+        let mut carried = report::carry(&before, &from.plan, &now, &self.plan);
+        if let Some(keeper) = &self.keeper {
+            let keeper = lock(keeper);
+            keeper.carry(&in_state_terms(&carried));
+            carried = kept::carried(&keeper.carried());
+        }
+        *lock(&self.carried) = carried;
     }
 
     /// What it would hand on to a plan that follows, if that began now.
@@ -162,6 +207,13 @@ impl Observation {
             };
             session
         };
+        // First of all: taking the probes out may fail, and takes its time.
+        if let Some(keeper) = &self.keeper {
+            let mut keeper = lock(keeper);
+            keeper.stop();
+            keeper.save(&lock(&self.probes).counts());
+            keeper.news().iter().for_each(|news| say::warning(news));
+        }
         let mut session = session;
         // Whoever asks it something is soon done.
         let session = loop {
@@ -173,6 +225,34 @@ impl Observation {
         };
         session.detach().context("cannot take the probes out")
     }
+}
+
+impl Probes {
+    /// What they have counted.
+    fn counts(&self) -> Counts {
+        match self {
+            Self::Attached(session) => session.counts(),
+            Self::Detached(counts) => counts.clone(),
+        }
+    }
+}
+
+/// Takes a state in `dir`. Without, goat counts all the same.
+fn keep(dir: &Path, plan: &Arc<ProbePlan>, data_type: DataType) -> Option<Keeper> {
+    let opened = Keeper::open(dir, plan, data_type, SystemTime::now());
+    opened.inspect_err(|error| say::warning(&format!("counts are not kept on disk: {error}"))).ok()
+}
+
+fn say_kept(keeper: &Keeper, told: usize) {
+    keeper.news().iter().for_each(|news| say::warning(news));
+    if let Some(path) = keeper.health().path {
+        let told = if told > 0 { format!("; {told} sites have told whether and stay disarmed") } else { String::new() };
+        say::status(&format!("counts are kept in {}{told}", path.display()));
+    }
+}
+
+fn in_state_terms(carried: &[Carried]) -> Vec<state::Carried> {
+    carried.iter().map(|c| state::Carried { point: c.id, count: c.count, first_hit: c.first_hit }).collect()
 }
 
 /// The slots whose points all ran before: they have nothing more to tell.

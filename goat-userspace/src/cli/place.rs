@@ -17,8 +17,10 @@ pub(super) enum Place {
 /// A file by its path.
 pub(super) struct Named {
     path: PathBuf,
-    /// What was at the path when it was looked at last.
+    /// The last that [`Named::look`] gave.
     version: Option<Version>,
+    /// What was at the path when it was looked at last.
+    seen: Option<Version>,
 }
 
 impl Place {
@@ -28,7 +30,7 @@ impl Place {
             TargetArgs { exe: Some(path), .. } => {
                 let read = |source| Error::Read { path: path.clone(), source };
                 let path = path.canonicalize().map_err(read)?;
-                return Ok(Self::File(Named { path, version: None }));
+                return Ok(Self::File(Named { path, version: None, seen: None }));
             }
             TargetArgs { container: Some(id), .. } => Selection::Container(id.clone()),
             TargetArgs { cgroup: Some(path), .. } => Selection::Cgroup(path.clone()),
@@ -44,10 +46,12 @@ impl Named {
         &self.path
     }
 
-    /// The file at the path, if it is not the one that was there when it was looked at last. While there is none, nothing.
+    /// The file at the path, if it is not the one that this gave last. While there is none, nothing; nor while a file that was
+    /// there is being written over.
     pub(super) fn look(&mut self) -> Option<Arc<Executable>> {
         let now = Version::at(&self.path).ok()?;
-        if self.version.is_some_and(|before| before.is_content_of(&now)) {
+        let written_over = self.seen.replace(now).is_some_and(|seen| seen != now && seen.is_same_file(&now));
+        if written_over || self.version.is_some_and(|before| before.is_content_of(&now)) {
             return None;
         }
         let executable = Executable::open(&self.path).ok()?;
@@ -64,4 +68,31 @@ impl Named {
 /// The binaries that `process` may be told by: the file that it runs, as goat can open it.
 pub(super) fn binary(proc: &Proc, process: &Process) -> PathBuf {
     proc.file(process.pid(), "exe")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_seen_at_once_and_one_that_is_written_over_when_it_is_at_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut named = Named { path: path.clone(), version: None, seen: None };
+        let mut check = |what: &str, expected: [bool; 3]| {
+            assert_eq!([(); 3].map(|()| named.look().is_some()), expected, "{what}");
+        };
+        check("nothing there", [false; 3]);
+        fs::write(&path, "one").unwrap();
+        check("a file", [true, false, false]);
+        fs::write(dir.path().join("new"), "two").unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        check("another by rename", [true, false, false]);
+        fs::write(&path, "three").unwrap();
+        check("the same written over", [false, true, false]);
+        fs::remove_file(&path).unwrap();
+        check("nothing there any more", [false; 3]);
+    }
 }

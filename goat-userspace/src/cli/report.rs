@@ -1,12 +1,13 @@
-//! `goat report`: what a running goat or a report file says, in the format of another tool.
+//! `goat report`: what a running goat, a report file or a kept state says, in the format of another tool.
 
 use std::{fs, path::Path, process::ExitCode, time::Instant};
 
 use anyhow::Context;
 
 use super::{
-    args::ReportArgs,
+    args::{ReportArgs, ShownArgs},
     client::{Client, PATIENCE},
+    kept::{self, Kept},
     report_file, say,
     say::HelpExt,
 };
@@ -21,47 +22,60 @@ const MAX_REPORT: u64 = 640 << 20;
 
 pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let text = text(args)?;
-    match &args.output {
+    show(&text, args.shown.output.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes `text` to `output`, or prints it.
+pub(super) fn show(text: &str, output: Option<&Path>) -> anyhow::Result<()> {
+    match output {
         Some(path) => {
             report_file::replace(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
             say::status(&format!("wrote {}", path.display()));
         }
-        None => say::print(&text)?,
+        None => say::print(text)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn text(args: &ReportArgs) -> anyhow::Result<String> {
     let plan = args.plan.as_deref().map(read_plan).transpose()?;
+    if let Some(path) = &args.source.state {
+        let Kept { report, plan } = kept::read(path, plan.as_ref())?;
+        return render(&report, Some(&plan), &args.shown);
+    }
     if let Some(file) = args.file.as_ref().or(args.source.report.as_ref()) {
-        return render(&read(file)?, plan.as_ref(), args);
+        return render(&read(file)?, plan.as_ref(), &args.shown);
     }
     let client = Client::new(&args.source.url);
     let deadline = Instant::now() + PATIENCE;
+    let format = args.shown.format();
     match plan {
         // The running goat has the plan.
-        None if args.format.uses_plan() => {
-            client.get("/report", &[("format", args.format.as_str()), ("component", &args.component)], deadline)
+        None if format.uses_plan() => {
+            client.get("/report", &[("format", format.as_str()), ("component", &args.shown.component)], deadline)
         }
-        plan => render(&client.report(deadline)?, plan.as_ref(), args),
+        plan => render(&client.report(deadline)?, plan.as_ref(), &args.shown),
     }
 }
 
-fn render(report: &Report, plan: Option<&ProbePlan>, args: &ReportArgs) -> anyhow::Result<String> {
-    let style = if args.output.is_some() { Style::PLAIN } else { say::stdout_style() };
+/// `report` as asked for; `plan` is the one that it was counted by, if there is one.
+pub(super) fn render(report: &Report, plan: Option<&ProbePlan>, shown: &ShownArgs) -> anyhow::Result<String> {
+    let style = if shown.output.is_some() { Style::PLAIN } else { say::stdout_style() };
     let fits = |plan: &ProbePlan| plan.app.name == report.name && plan.app.version == report.version;
     if let Some(plan) = plan.filter(|plan| !fits(plan)) {
         let (ours, theirs) = ((&report.name, &report.version), (&plan.app.name, &plan.app.version));
         anyhow::bail!("the report is of {} {}, and the plan of {} {}", ours.0, ours.1, theirs.0, theirs.1);
     }
     let help = "give it with --plan FILE, or ask the running goat, which has it, with --url";
-    match args.format.render(report, &args.component, plan, style) {
+    match shown.format().render(report, &shown.component, plan, style) {
         Err(error @ FormatError::NoPlan(_)) => Err(error).help(help),
         rendered => Ok(rendered?),
     }
 }
 
-fn read_plan(path: &Path) -> anyhow::Result<ProbePlan> {
+/// Reads a plan that was named.
+pub(super) fn read_plan(path: &Path) -> anyhow::Result<ProbePlan> {
     plan::read(path).with_context(|| format!("cannot read the plan {}", path.display()))
 }
 

@@ -19,7 +19,7 @@ use super::{
     live::{self, Live, Server},
     observation::Observation,
     plan_source::{self, Plans},
-    say, settings,
+    privileges, say, settings,
 };
 use crate::{
     plan::ProbePlan,
@@ -47,6 +47,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = listener.map(|listener| Server::start(&runtime, &live, listener, args.observe.component.clone()));
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
+    privileges::reduce(&live, &args.observe, &[child.id()], true);
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
     if let Some(server) = server {
@@ -74,10 +75,9 @@ fn plan(args: &RunArgs, loaded: &Loaded, binary: &Path) -> anyhow::Result<Arc<Pr
 /// Probes in process `pid`.
 fn observe(args: &RunArgs, loaded: &Loaded, plan: &Arc<ProbePlan>, pid: u32) -> anyhow::Result<Arc<Observation>> {
     let started = Instant::now();
-    let backend = settings::backend(args.observe.backend);
-    let options = session::Options { backend, ..session::Options::default() };
+    let options = settings::session(&args.observe, &loaded.config);
     let data_type = settings::data_type(args.observe.data_type, &loaded.config);
-    let observation = Observation::open(plan, data_type, &options, Vec::new())?;
+    let observation = Observation::open(plan, data_type, &options, Vec::new(), args.state.as_deref())?;
     observation.bind(&Target::Pid(pid))?;
     observation.say_armed(&format!("process {pid}"), started);
     Ok(Arc::new(observation))

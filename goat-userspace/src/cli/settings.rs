@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::{
-    args::{Backend, ChangeArgs},
+    args::{Backend, ChangeArgs, ObserveArgs},
+    budget::{self, Budget},
     config::{self, Config, DiffPrecision, Loaded, MainEntries, Word},
     say::HelpExt,
 };
@@ -95,6 +96,26 @@ pub(super) fn data_type(flag: Option<DataType>, config: &Config) -> DataType {
     flag.or(config.data_type.map(|Word(t)| t)).unwrap_or_default()
 }
 
+/// How probes are attached.
+pub(super) fn session(observe: &ObserveArgs, config: &Config) -> session::Options {
+    session::Options {
+        backend: backend(observe.backend),
+        max_overhead: max_overhead(observe.max_overhead, config).share(),
+        arm_overhead: arm_overhead(observe.arm_overhead, config).share(),
+        ..session::Options::default()
+    }
+}
+
+/// What hits may cost.
+fn max_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+    flag.or(config.max_overhead.map(|Word(b)| b)).unwrap_or(budget::MAX_OVERHEAD)
+}
+
+/// What arming may cost.
+fn arm_overhead(flag: Option<Budget>, config: &Config) -> Budget {
+    flag.or(config.arm_overhead.map(|Word(b)| b)).unwrap_or(budget::ARM_OVERHEAD)
+}
+
 /// Reads the configuration: `explicit` (`--config` or GOAT_CONFIG, from `repo`), or the nearest goat.yaml, or none.
 pub(super) fn load(explicit: Option<&Path>, repo: &Path) -> anyhow::Result<Loaded> {
     Ok(path(explicit, repo).map(|path| config::read(&path)).transpose()?.unwrap_or_default())
@@ -160,6 +181,15 @@ mod tests {
         assert_eq!(data_type(None, &Config::default()), DataType::Bool);
         assert_eq!(data_type(None, &file), DataType::Count);
         assert_eq!(data_type(Some(DataType::Bool), &file), DataType::Bool);
+    }
+
+    #[test]
+    fn budgets_have_defaults_that_can_be_switched_off() {
+        let file = config("maxOverhead: 2%\narmOverhead: 'off'");
+        let none = Config::default();
+        assert_eq!((max_overhead(None, &none).share(), arm_overhead(None, &none).share()), (Some(0.01), Some(0.05)));
+        assert_eq!((max_overhead(None, &file).share(), arm_overhead(None, &file).share()), (Some(0.02), None));
+        assert_eq!(max_overhead(Some(config::FromWord::from_word("off").unwrap()), &file).share(), None);
     }
 
     #[test]

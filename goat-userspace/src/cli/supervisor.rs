@@ -7,6 +7,7 @@ mod reloading;
 mod watched;
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -27,7 +28,7 @@ use super::{
     place::{self, Place},
     plan_source::Plans,
     reload::{Inputs, Wanted},
-    say, settings,
+    say, settings, state_dir,
 };
 use crate::{
     binary::Identity,
@@ -58,6 +59,8 @@ pub(super) struct Supervisor {
     live: Arc<Live>,
     proc: Proc,
     options: session::Options,
+    /// Where counts are kept.
+    state: Option<PathBuf>,
     place: Place,
     reloading: Reloading,
     wanted: Wanted,
@@ -66,6 +69,8 @@ pub(super) struct Supervisor {
     observations: Vec<Arc<Observation>>,
     watched: Vec<Watched>,
     exit_with_target: bool,
+    /// Whether the file that was named is probed.
+    is_bound: bool,
 }
 
 impl Supervisor {
@@ -89,7 +94,7 @@ impl Supervisor {
         };
         let inputs = Inputs::new(explicit, &args.source, &args.observe);
         let wanted = inputs.read(loaded, target.as_deref(), &Plans::default())?;
-        let options = session::Options { backend, proc: proc.clone(), ..session::Options::default() };
+        let options = session::Options { proc: proc.clone(), ..settings::session(&args.observe, &loaded.config) };
         let first = match (wanted.plans.only(), &target) {
             (Some(plan), _) => Arc::clone(plan),
             (None, Some(path)) => {
@@ -101,13 +106,15 @@ impl Supervisor {
             }
             (None, None) => bail!("there is no process whose build a plan could be for"),
         };
-        let open = || Observation::open(&first, wanted.data_type, &options, Vec::new());
+        let state = state_dir::of(&args.state);
+        let open = || Observation::open(&first, wanted.data_type, &options, Vec::new(), state.as_deref());
         let observation = Arc::new(open().context("cannot attach")?);
         let live = Arc::new(Live::new(Arc::clone(&observation), args.observe.report.clone()));
         let mut supervisor = Self {
             live,
             proc,
             options,
+            state,
             place,
             reloading: Reloading::new(inputs),
             wanted,
@@ -115,6 +122,7 @@ impl Supervisor {
             observations: vec![observation],
             watched: Vec::new(),
             exit_with_target: args.exit_with_target,
+            is_bound: false,
         };
         supervisor.first_look()?;
         // One that was there may have ended before its probes were.
@@ -200,13 +208,18 @@ impl Supervisor {
     }
 
     fn see_to_sessions(&self) {
+        self.observations.iter().for_each(|o| o.say_news_of_keeping());
         for session in self.observations.iter().filter_map(|o| o.session()) {
             if let Err(error) = session.refresh() {
                 self.live.warn_once(&format!("cannot see to a new process: {:#}", anyhow::Error::from(error)));
             }
             if let Some(failure) = session.disarm_failure() {
-                self.live
-                    .warn_once(&format!("probes of covered points stay in place and go on costing time: {failure}"));
+                self.live.warn_once(&format!(
+                    "probes of covered points and hot ones stay in place and go on costing time: {failure}"
+                ));
+            }
+            if let Some(failure) = session.arm_failure() {
+                self.live.warn_once(&format!("not all sites could be armed: {failure}"));
             }
         }
     }
@@ -290,7 +303,7 @@ impl Supervisor {
             return Ok(Some(Arc::clone(there)));
         }
         let Some(plan) = planned else { return Ok(None) };
-        let opened = Observation::open(plan, self.wanted.data_type, &self.options, Vec::new())?;
+        let opened = Observation::open(plan, self.wanted.data_type, &self.options, Vec::new(), self.state.as_deref())?;
         let opened = Arc::new(opened);
         self.observations.push(Arc::clone(&opened));
         Ok(Some(opened))
@@ -318,6 +331,7 @@ impl Supervisor {
     fn see_to_members(&mut self) {
         let Place::File(named) = &self.place else { return };
         let current = session::Version::at(named.path()).ok();
+        let mut is_bound = false;
         for observation in self.observations.clone() {
             let processes = observation.processes();
             for (_, process) in &processes {
@@ -328,10 +342,18 @@ impl Supervisor {
             for (id, target) in observation.bound() {
                 let Target::File(executable) = target else { continue };
                 let is_at_path = current.is_some_and(|now| executable.version().is_content_of(&now));
+                is_bound |= is_at_path;
                 if !is_at_path && processes.iter().all(|(of, _)| *of != id) {
                     observation.unbind(id);
                 }
             }
+        }
+        // A writer came, took the file and left it as it was.
+        if std::mem::replace(&mut self.is_bound, is_bound)
+            && !is_bound
+            && let Place::File(named) = &mut self.place
+        {
+            named.forget();
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use super::{
     args::{Format, VerifyArgs},
     client::Client,
-    report, say,
+    kept, report, say,
     waiting::Waiting,
 };
 use crate::{
@@ -28,9 +28,10 @@ const USAGE: u8 = 2;
 const UNDECIDED: u8 = 3;
 
 pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let report = match &args.source.report {
-        Some(path) => report::read(path),
-        None => wait(args),
+    let report = match (&args.source.report, &args.source.state) {
+        (Some(path), _) => report::read(path),
+        (None, Some(path)) => kept::read(path, None).map(|kept| kept.report),
+        (None, None) => wait(args),
     };
     let report = match report {
         Ok(report) => report,

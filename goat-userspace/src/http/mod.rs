@@ -1,4 +1,4 @@
-//! The answer over HTTP: `/track`, `/metrics`, `/report`, `/verify`, `/healthz`, `/readyz`, and a page for people.
+//! The answer over HTTP: `/track`, `/metrics`, `/report`, `/verify`, `/status`, `/healthz`, `/readyz`, and a page for people.
 
 mod accept;
 mod error;
@@ -10,6 +10,7 @@ mod report;
 #[cfg(test)]
 mod sample;
 mod serve;
+mod status;
 mod track;
 mod verify;
 
@@ -63,6 +64,7 @@ pub fn router(source: Arc<dyn Source>, component: Option<String>) -> axum::Route
         .route("/metrics", any(metrics::answer))
         .route("/report", any(report::answer))
         .route("/verify", any(verify::answer))
+        .route("/status", any(status::answer))
         .route("/healthz", any(health::alive))
         .route("/readyz", any(health::ready))
         .fallback(not_found)

@@ -13,10 +13,13 @@
 //! Postcard does not name fields, so a change of any type in a plan is a new version.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+
+use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
 
 use super::{Invalid, ProbePlan};
 
@@ -114,6 +117,26 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
         }
     }
     Err(taken)
+}
+
+/// Tells one plan from another: equal plans have equal digests, whatever compressed their files. A new layout of plan files
+/// changes it.
+pub fn digest(plan: &ProbePlan) -> Result<Digest, ContentError> {
+    let plain = postcard::to_stdvec(plan).map_err(|e| ContentError::Decode(e.to_string()))?;
+    let mut md5 = Md5::new();
+    md5.update(VERSION.to_le_bytes());
+    md5.update(&plain);
+    Ok(Digest(md5.finalize().into()))
+}
+
+/// The MD5 of a plan: [`digest`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 16]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// The bytes of a plan file. Equal plans give equal bytes.

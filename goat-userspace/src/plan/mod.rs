@@ -28,7 +28,7 @@ mod text;
 pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;
 pub use error::Error;
-pub use file::{ContentError, Error as FileError, decode, encode, read, write};
+pub use file::{ContentError, Digest, Error as FileError, decode, digest, encode, read, write};
 pub use json::json;
 pub use observability::{Excluded, Unobservable};
 pub use probe_plan::{

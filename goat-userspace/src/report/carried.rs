@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
-use super::{Item, Report, State, Totals};
+use super::{Estimate, Item, Report, State, Totals};
 use crate::{DataType, plan};
 
 /// What was counted of a point before.
@@ -49,6 +49,12 @@ impl Report {
             if item.state != State::Covered {
                 (item.state, item.reason) = (State::Covered, None);
             }
+            // What was carried is certain.
+            item.estimate = item.estimate.filter(|_| self.data_type == DataType::Count).map(|e| Estimate {
+                low: e.low.saturating_add(before.count),
+                high: e.high.map(|high| high.saturating_add(before.count)),
+                ..e
+            });
             item.first_hit = item.first_hit.into_iter().chain(before.first_hit).min();
         }
         for component in &mut self.components {

@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeMap, time::SystemTime};
 
+use super::{
+    Estimate,
+    estimate::{THROTTLED, about},
+};
 use crate::{
     DataType,
     counts::{Armed, Counts, SlotCount},
@@ -77,12 +81,15 @@ pub struct Item {
     /// What can be said of it.
     pub state: State,
     /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`. Of a
-    /// point that is not executed: why it may have run all the same.
+    /// point that is not executed: why it may have run all the same. Of one that is covered: what its count is worth.
     pub reason: Option<String>,
     /// Its compiled copies in which no site can tell whether it ran.
     pub blind: usize,
     /// When it ran first.
     pub first_hit: Option<SystemTime>,
+    /// `None` if its sites were armed all the time that they were needed. Else `count` is the best estimate, and a point that is
+    /// not executed was not seen to while it was watched.
+    pub estimate: Option<Estimate>,
 }
 
 /// What can be said of a point.
@@ -226,6 +233,7 @@ fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -
         reason: point.status.reason(),
         blind: point.blind.len(),
         first_hit: None,
+        estimate: None,
     };
     match &point.status {
         // Sites are proof that the point is in the binary, whatever the components say.
@@ -256,6 +264,7 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
         slots.map(|&slot| counts.slots.get(slot as usize).copied().unwrap_or_default())
     };
     let hits = sites().fold(0u64, |sum, site| sum.saturating_add(site.hits));
+    let estimate = Estimate::of(sites());
     let unarmed = |site: &SlotCount| site.armed == Armed::NotArmed;
     let (all, not_armed) = (sites().count(), sites().filter(unarmed).count());
     let some_not_armed = (not_armed > 0).then(|| format!("not-armed: {not_armed} of {all} sites"));
@@ -266,16 +275,25 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
             // Where copies can't be observed, not executed is no more than: not executed where it can be seen.
             let copies = instances.len() + item.blind;
             let blind = (item.blind > 0).then(|| format!("{} of {copies} copies can't be observed", item.blind));
-            let reasons: Vec<String> = some_not_armed.into_iter().chain(blind).collect();
+            let throttled = estimate.map(|(_, estimate)| format!("{THROTTLED}: {}", estimate.times()));
+            let reasons: Vec<String> = some_not_armed.into_iter().chain(throttled).chain(blind).collect();
             (State::NotExecuted, (!reasons.is_empty()).then(|| reasons.join("; ")))
         }
         // What was hit was hit; only how often is too low.
         _ if data_type == DataType::Bool => (State::Covered, None),
-        _ => (State::Covered, some_not_armed),
+        _ => {
+            let throttled = estimate.map(|(count, estimate)| {
+                format!("{THROTTLED}: {}, {}, {}", about(count), estimate.limits(), estimate.times())
+            });
+            let reasons: Vec<String> = some_not_armed.into_iter().chain(throttled).collect();
+            (State::Covered, (!reasons.is_empty()).then(|| reasons.join("; ")))
+        }
     };
-    item.count = match data_type {
-        DataType::Bool => hits.min(1),
-        DataType::Count => hits,
+    (item.count, item.estimate) = match (data_type, estimate) {
+        // One hit says all that there is to say.
+        (DataType::Bool, estimate) => (hits.min(1), estimate.map(|(_, e)| e).filter(|_| hits == 0)),
+        (DataType::Count, Some((count, estimate))) => (count, Some(estimate)),
+        (DataType::Count, None) => (hits, None),
     };
 }
 
@@ -284,13 +302,16 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::plan::{Unobservable, sample};
+    use crate::{
+        counts::Sampled,
+        plan::{Unobservable, sample},
+    };
 
-    const NEVER: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::Armed };
-    const UNARMED: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::NotArmed };
+    const NEVER: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::Armed, sampled: None };
+    const UNARMED: SlotCount = SlotCount { hits: 0, first_hit: None, armed: Armed::NotArmed, sampled: None };
 
     fn hit(hits: u64, second: u64) -> SlotCount {
-        SlotCount { hits, first_hit: Some(at(second)), armed: Armed::Disarmed }
+        SlotCount { hits, first_hit: Some(at(second)), armed: Armed::Disarmed, sampled: None }
     }
 
     fn at(second: u64) -> SystemTime {
@@ -324,6 +345,36 @@ mod tests {
         check([UNARMED, UNARMED], Bool, State::NotArmed, 0, Some("not-armed: 2 of 2 sites"), None);
         check([UNARMED, hit(1, 1)], Count, State::Covered, 1, Some("not-armed: 1 of 2 sites"), Some(at(1)));
         check([UNARMED, hit(1, 1)], Bool, State::Covered, 1, None, Some(at(1)));
+    }
+
+    #[test]
+    fn what_was_not_watched_all_the_time_says_so() {
+        let sampled = Sampled {
+            unseen: 900,
+            unseen_low: 800,
+            unseen_high: Some(1_200),
+            armed: Duration::from_secs(3),
+            watched: Duration::from_secs(60),
+        };
+        let throttled = SlotCount { sampled: Some(sampled), armed: Armed::Throttled, ..hit(100, 1) };
+        let unseen = SlotCount {
+            sampled: Some(Sampled { unseen: 0, unseen_low: 0, ..sampled }),
+            armed: Armed::Throttled,
+            ..NEVER
+        };
+        let check = |slot, data_type, state, count, reason: Option<&str>, limits: Option<(u64, Option<u64>)>| {
+            let report = report(&[slot, NEVER, NEVER], data_type);
+            let item = &report.components[1].items[0];
+            let found = (item.state, item.count, item.reason.as_deref(), item.estimate.map(|e| (e.low, e.high)));
+            assert_eq!(found, (state, count, reason, limits), "{slot:?} {data_type:?}");
+        };
+        use DataType::{Bool, Count};
+        let about = "throttled: ~1 000, between 900 and 1 300 times, armed for 5.00 % of 60.0 s";
+        check(throttled, Count, State::Covered, 1_000, Some(about), Some((900, Some(1_300))));
+        check(throttled, Bool, State::Covered, 1, None, None);
+        let watched = "throttled: armed for 5.00 % of 60.0 s";
+        check(unseen, Count, State::NotExecuted, 0, Some(watched), Some((0, Some(1_200))));
+        check(unseen, Bool, State::NotExecuted, 0, Some(watched), Some((0, Some(1_200))));
     }
 
     #[test]

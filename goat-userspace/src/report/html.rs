@@ -9,7 +9,7 @@ use std::{
     fmt::Write,
 };
 
-use super::{ComponentReport, Item, Report, State, Totals, rfc3339};
+use super::{ComponentReport, Item, Report, State, Totals, estimate::about, rfc3339};
 use crate::{
     DataType,
     plan::{PlanFile, ProbePlan},
@@ -271,6 +271,7 @@ fn mark_of(item: &Item, out: &mut String) {
 fn say(item: &Item, data_type: DataType) -> String {
     let mut text = match (item.state, data_type) {
         (State::Covered, DataType::Bool) => "ran".into(),
+        (State::Covered, DataType::Count) if item.estimate.is_some() => format!("{} ×", about(item.count)),
         (State::Covered, DataType::Count) => format!("{} ×", item.count),
         (state, _) => state.words().to_string(),
     };
@@ -309,7 +310,7 @@ mod tests {
     fn page(plan: &ProbePlan, data_type: DataType) -> String {
         let mut counts = Counts::none(plan.sites.len(), UNIX_EPOCH);
         let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-        counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        counts.slots[0] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
         let report = report::new(plan, &counts, data_type);
         render(plan, &report, report.components.last(), Mode::Live("0123"))
     }

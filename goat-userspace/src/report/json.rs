@@ -68,6 +68,18 @@ pub(super) struct Point<'a> {
     reason: Option<&'a str>,
     blind: usize,
     first_hit: Option<String>,
+    estimated: bool,
+    estimate: Option<Limits>,
+}
+
+/// What a count is worth that is an estimate.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    low: u64,
+    high: Option<u64>,
+    armed_seconds: f64,
+    watched_seconds: f64,
 }
 
 /// `components` of `report` as JSON on one line, without a line break at its end.
@@ -136,6 +148,13 @@ impl<'a> From<&'a Item> for Point<'a> {
             reason: item.reason.as_deref(),
             blind: item.blind,
             first_hit: item.first_hit.map(rfc3339),
+            estimated: item.estimate.is_some(),
+            estimate: item.estimate.map(|estimate| Limits {
+                low: estimate.low,
+                high: estimate.high,
+                armed_seconds: estimate.armed.as_secs_f64(),
+                watched_seconds: estimate.watched.as_secs_f64(),
+            }),
         }
     }
 }
@@ -148,7 +167,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        counts::{Armed, Counts, SlotCount},
+        counts::{Armed, Counts, Sampled, SlotCount},
         plan::sample,
         report,
     };
@@ -156,7 +175,7 @@ mod tests {
     fn sample_report() -> Report {
         let mut counts = Counts::none(3, UNIX_EPOCH);
         let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
         report::new(&sample::plan(), &counts, DataType::Count)
     }
 
@@ -184,7 +203,7 @@ mod tests {
             "/results/0/metrics/items/0",
             json!({"id": 1, "name": "TRACK_ID_1", "count": 12, "file": "cart.go", "line": 10, "endLine": 11,
                 "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null, "blind": 0,
-                "firstHit": "2026-11-21T09:37:24.123Z"}),
+                "firstHit": "2026-11-21T09:37:24.123Z", "estimated": false, "estimate": null}),
         );
         check("/results/0/metrics/items/2/state", json!("unobservable"));
         check("/results/0/metrics/items/2/reason", json!("speculated"));
@@ -198,6 +217,22 @@ mod tests {
             text.starts_with(r#"{"name":"shop","version":"1.1.0","results":[{"id":1,"name":"cmd/shopd","metrics":{"#)
         );
         assert!(!text.ends_with('\n'));
+    }
+
+    #[test]
+    fn an_estimate_says_what_it_is_worth() {
+        let mut counts = Counts::none(3, UNIX_EPOCH);
+        let [armed, watched] = [1_500, 60_000].map(Duration::from_millis);
+        let sampled = Some(Sampled { unseen: 900, unseen_low: 800, unseen_high: None, armed, watched });
+        counts.slots[2] = SlotCount { hits: 100, sampled, ..SlotCount::default() };
+        let report = report::new(&sample::plan(), &counts, DataType::Count);
+        let text = render(&report, &report.select("cmd/shopd").unwrap(), Order::IdAscending);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let item = answer.pointer("/results/0/metrics/items/1").unwrap();
+        assert_eq!((&item["count"], &item["estimated"]), (&json!(1_000), &json!(true)));
+        let expected = json!({"low": 900, "high": null, "armedSeconds": 1.5, "watchedSeconds": 60.0});
+        assert_eq!(item["estimate"], expected);
+        assert_eq!(crate::report::read::report(&text).unwrap().components[0].items, report.components[1].items);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod carried;
 pub mod cobertura;
 pub mod cover_profile;
 mod coverage;
+mod estimate;
 mod format;
 pub mod github;
 pub mod html;
@@ -14,6 +15,7 @@ pub mod junit;
 pub mod lcov;
 mod line_hits;
 pub mod markdown;
+pub mod merge;
 mod points;
 pub mod prometheus;
 #[cfg(test)]
@@ -29,6 +31,7 @@ mod xml;
 
 pub use carried::{Carried, carry};
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
+pub use estimate::Estimate;
 pub use format::{Format, FormatError};
 pub use points::Points;
 pub use selection::{Order, UnknownComponent};

@@ -7,22 +7,36 @@ use proptest::prelude::*;
 use super::{Decision, Format, Gate, Report, State, new, read, verdict_json, xml::is_well_formed};
 use crate::{
     DataType,
-    counts::{Armed, Counts, SlotCount},
+    counts::{Armed, Counts, Sampled, SlotCount},
     plan::{ProbePlan, sample},
     style::Style,
 };
 
 fn any_report() -> impl Strategy<Value = (ProbePlan, Report)> {
-    let slot = (0u64..3, 0u64..1 << 40, any::<bool>()).prop_map(|(hits, millis, armed)| SlotCount {
-        hits,
-        first_hit: (hits > 0).then(|| UNIX_EPOCH + Duration::from_millis(millis)),
-        armed: if armed { Armed::Armed } else { Armed::NotArmed },
-    });
+    let slot =
+        (0u64..3, 0u64..1 << 40, any::<bool>(), sampled()).prop_map(|(hits, millis, armed, sampled)| SlotCount {
+            hits,
+            first_hit: (hits > 0).then(|| UNIX_EPOCH + Duration::from_millis(millis)),
+            armed: if armed { Armed::Armed } else { Armed::NotArmed },
+            sampled,
+        });
     (sample::any_plan(), prop::collection::vec(slot, 0..9), any::<bool>()).prop_map(|(plan, slots, bool)| {
         let data_type = if bool { DataType::Bool } else { DataType::Count };
         let report = new(&plan, &Counts { taken: UNIX_EPOCH, slots }, data_type);
         (plan, report)
     })
+}
+
+fn sampled() -> impl Strategy<Value = Option<Sampled>> {
+    let time = || (0u64..1 << 40).prop_map(Duration::from_nanos);
+    let fields = (any::<u64>(), any::<u64>(), any::<Option<u64>>(), time(), time());
+    prop::option::of(fields.prop_map(|(unseen, unseen_low, unseen_high, armed, more)| Sampled {
+        unseen,
+        unseen_low,
+        unseen_high,
+        armed,
+        watched: armed + more,
+    }))
 }
 
 proptest! {

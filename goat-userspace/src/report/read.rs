@@ -1,8 +1,10 @@
 //! A report back from its JSON: what `--report FILE` wrote or `/track` answered, of this goat or another of the same schema.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use super::{ComponentReport, Item, Report, State, Totals, instant, json::SCHEMA_VERSION};
+use super::{ComponentReport, Estimate, Item, Report, State, Totals, instant, json::SCHEMA_VERSION};
 use crate::{DataType, lines::LineSet};
 
 /// Why a text is no report.
@@ -69,6 +71,18 @@ struct Point {
     reason: Option<String>,
     blind: usize,
     first_hit: Option<String>,
+    /// Reports from before there were estimates have none.
+    #[serde(default)]
+    estimate: Option<Limits>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Limits {
+    low: u64,
+    high: Option<u64>,
+    armed_seconds: f64,
+    watched_seconds: f64,
 }
 
 /// Reads a report. The order of its points does not matter.
@@ -123,6 +137,21 @@ fn item(point: Point) -> Result<Item, Error> {
         reason: point.reason,
         blind: point.blind,
         first_hit: first_hit.transpose()?,
+        estimate: point.estimate.map(estimate).transpose()?,
+    })
+}
+
+fn estimate(limits: Limits) -> Result<Estimate, Error> {
+    let time = |field, seconds: f64| {
+        // In whole milliseconds, as they were written.
+        let time = Duration::try_from_secs_f64((seconds * 1e3).round() / 1e3);
+        time.map_err(|_| Error::Field { field, found: seconds.to_string() })
+    };
+    Ok(Estimate {
+        low: limits.low,
+        high: limits.high,
+        armed: time("armedSeconds", limits.armed_seconds)?,
+        watched: time("watchedSeconds", limits.watched_seconds)?,
     })
 }
 
@@ -140,7 +169,7 @@ mod tests {
     fn sample_report() -> Report {
         let mut counts = Counts::none(3, UNIX_EPOCH + Duration::from_secs(9));
         let first_hit = Some(UNIX_EPOCH + Duration::from_millis(1_795_253_844_123));
-        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed };
+        counts.slots[1] = SlotCount { hits: 12, first_hit, armed: Armed::Armed, sampled: None };
         make::new(&sample::plan(), &counts, DataType::Count)
     }
 

@@ -226,6 +226,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            estimate: None,
         };
         Report {
             name: String::new(),

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
-use super::{process::Process, slot_set::SlotSet, text::Text};
+use super::{executable::Executable, process::Process, slot_set::SlotSet, text::Text};
 use crate::{
     addr::VirtAddr,
     counts::Armed,
@@ -33,7 +33,18 @@ pub(super) struct Arming {
     states: Box<[AtomicU8]>,
     /// Locked while texts are read or written, so that a disarmed site is not taken for one that never was armed.
     texts: Mutex<Vec<Text>>,
+    /// The files that are probed.
+    probed: Mutex<Vec<Arc<Executable>>>,
+    /// Whether another session probed any of them when it was last asked.
+    was_shared: AtomicBool,
     paused: AtomicBool,
+}
+
+impl Drop for Arming {
+    fn drop(&mut self) {
+        let probed = self.probed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        probed.drain(..).for_each(|executable| executable.withdraw());
+    }
 }
 
 struct SiteText {
@@ -57,7 +68,16 @@ impl Arming {
         order.sort_by_key(|slot| sites[*slot as usize].offset);
         let breakpoint = if plan.identity.arch == "arm64" { BRK } else { INT3 };
         let states = sites.iter().map(|_| AtomicU8::new(encode(Armed::Pending))).collect();
-        Self { sites, order, breakpoint, states, texts: Mutex::default(), paused: AtomicBool::new(false) }
+        Self {
+            sites,
+            order,
+            breakpoint,
+            states,
+            texts: Mutex::default(),
+            probed: Mutex::default(),
+            was_shared: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+        }
     }
 
     /// What is known of `slot`.
@@ -89,7 +109,7 @@ impl Arming {
 
     /// Whether the text of `process` is there, with the probes of `linked`.
     pub(super) fn knows(&self, process: &Process, linked: &Arc<SlotSet>) -> bool {
-        self.lock().iter().any(|t| std::ptr::eq(t.process(), process) && Arc::ptr_eq(t.linked(), linked))
+        self.lock().iter().any(|t| std::ptr::eq(&**t.process(), process) && Arc::ptr_eq(t.linked(), linked))
     }
 
     /// Forgets the texts with the probes of `linked` whose processes are gone.
@@ -100,6 +120,29 @@ impl Arming {
     /// Forgets the texts with the probes of `linked`: none of them is written to from now on.
     pub(super) fn forget(&self, linked: &Arc<SlotSet>) -> Vec<Text> {
         self.lock().extract_if(.., |t| Arc::ptr_eq(t.linked(), linked)).collect()
+    }
+
+    /// Says to other sessions that `executable` is probed.
+    pub(super) fn announce(&self, executable: &Arc<Executable>) {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !probed.iter().any(|known| Arc::ptr_eq(known, executable)) {
+            executable.announce();
+            probed.push(Arc::clone(executable));
+        }
+    }
+
+    /// Says that it is no longer.
+    pub(super) fn withdraw(&self, executable: &Arc<Executable>) {
+        let mut probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = probed.iter().position(|known| Arc::ptr_eq(known, executable)) {
+            probed.swap_remove(at).withdraw();
+        }
+    }
+
+    /// Whether another session counts by the breakpoints in these texts: then none is taken out.
+    fn is_shared(&self) -> bool {
+        let probed = self.probed.lock().unwrap_or_else(PoisonError::into_inner);
+        probed.iter().any(|executable| executable.is_shared())
     }
 
     /// Keeps `text` to disarm sites in, and reads its linked sites back.
@@ -121,6 +164,7 @@ impl Arming {
     /// nothing.
     fn read_back_in(&self, text: &Text, slots: &[Slot], linked: &SlotSet) {
         let slots: Vec<Slot> = slots.iter().copied().filter(|slot| linked.contains(*slot)).collect();
+        let is_shared = self.is_shared();
         self.for_each_in(text, &slots, |slot, bytes| {
             let site = &self.sites[slot];
             let armed = match site.class {
@@ -130,30 +174,43 @@ impl Arming {
                 _ => bytes.starts_with(self.breakpoint),
             };
             match (self.state(slot), armed) {
-                (Armed::Disarmed, true) => {
+                (Armed::Disarmed | Armed::Throttled, true) if !is_shared => {
                     // Failing leaves a probe that costs time and counts right.
                     let _ = self.write_original(text, slot);
                 }
-                (Armed::Disarmed | Armed::NotArmed, _) => {}
+                (Armed::Disarmed | Armed::Throttled | Armed::NotArmed, _) => {}
                 (_, true) => self.set(slot, Armed::Armed),
                 (_, false) => self.set(slot, Armed::NotArmed),
             }
         });
     }
 
-    /// Whether [`Self::disarm`] is to do nothing.
+    /// Whether [`Self::take_out`] is to do nothing.
     pub(super) fn pause(&self, paused: bool) {
         let _texts = self.lock();
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    /// Takes the breakpoint of each of `slots` out of every text. Says how many were armed and are not any more.
-    pub(super) fn disarm(&self, slots: &[Slot]) -> std::io::Result<usize> {
+    /// Whether breakpoints are to be left where they are.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Takes the breakpoint of each of `slots` out of every text, for good or for a while, as `state` says: of none while
+    /// another session counts by them.
+    pub(super) fn take_out(&self, slots: &[Slot], state: Armed) -> std::io::Result<()> {
         let texts = self.lock();
-        if self.paused.load(Ordering::Relaxed) {
-            return Ok(0);
+        let is_shared = self.is_shared();
+        if self.was_shared.swap(is_shared, Ordering::Relaxed) && !is_shared {
+            // The other session's attaching has put back what was out, and for this one's sake the kernel has left it there.
+            let out = (0..self.sites.len()).filter(|slot| self.is_out(*slot));
+            out.flat_map(|slot| texts.iter().map(move |text| (text, slot))).try_for_each(|(text, slot)| {
+                if text.linked().contains(slot as Slot) { self.write_original(text, slot) } else { Ok(()) }
+            })?;
         }
-        let mut disarmed = 0;
+        if is_shared || self.is_paused() {
+            return Ok(());
+        }
         for slot in slots.iter().map(|s| *s as usize) {
             if !self.can_be_disarmed(slot) || texts.is_empty() {
                 continue;
@@ -161,16 +218,52 @@ impl Arming {
             for text in &*texts {
                 self.write_original(text, slot)?;
             }
-            self.set(slot, Armed::Disarmed);
-            disarmed += 1;
+            self.set(slot, state);
         }
-        Ok(disarmed)
+        if self.is_shared() {
+            // It came while this wrote, and said so before it attached: what it needs is put back.
+            self.was_shared.store(true, Ordering::Relaxed);
+            for slot in slots.iter().map(|s| *s as usize).filter(|slot| self.is_out(*slot)) {
+                texts.iter().try_for_each(|text| self.write_breakpoint(text, slot))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the breakpoint was taken out, for good or for a while.
+    fn is_out(&self, slot: usize) -> bool {
+        matches!(self.state(slot), Armed::Disarmed | Armed::Throttled)
+    }
+
+    /// Puts the breakpoint of each of `slots` that is out for a while back into every text.
+    pub(super) fn rearm(&self, slots: &[Slot]) -> std::io::Result<()> {
+        let texts = self.lock();
+        for slot in slots.iter().map(|s| *s as usize).filter(|slot| self.state(*slot) == Armed::Throttled) {
+            // Texts are forgotten before their links are closed.
+            for text in &*texts {
+                self.write_breakpoint(text, slot)?;
+            }
+            self.set(slot, Armed::Armed);
+        }
+        Ok(())
+    }
+
+    /// The processes whose texts are known.
+    pub(super) fn processes(&self) -> Vec<Arc<Process>> {
+        self.lock().iter().map(|text| Arc::clone(text.process())).collect()
+    }
+
+    /// Whether the breakpoint of `slot` can be taken out by writing to the text.
+    pub(super) fn is_writable(&self, slot: Slot) -> bool {
+        self.sites[slot as usize].class != ProbeClass::Nop5
     }
 
     /// A 5-byte nop holds a 5-byte call after its first hit since Linux 6.18: one byte written there crashes the target. A site
     /// that was hit is in the text, whether or not it has been read back yet.
     fn can_be_disarmed(&self, slot: usize) -> bool {
-        matches!(self.state(slot), Armed::Armed | Armed::Pending)
+        let state = self.state(slot);
+        // One that is out for a while may go for good, or may have come back: the kernel arms an address anew for each link.
+        matches!(state, Armed::Armed | Armed::Pending | Armed::Throttled)
             && !matches!(self.sites[slot].class, ProbeClass::Nop5 | ProbeClass::Fault)
     }
 
@@ -178,18 +271,18 @@ impl Arming {
     /// is handled as ever, and the kernel takes the text as it finds it when it unregisters.
     fn write_original(&self, text: &Text, slot: usize) -> std::io::Result<()> {
         let site = &self.sites[slot];
-        let len = self.breakpoint.len();
-        let mut found = [0; 4];
-        // A process that has exited has no text left to disarm.
-        if text.read(site.offset, &mut found[..len]).is_err() || found[..len] != *self.breakpoint {
+        let Some(original) = site.instruction.get(..self.breakpoint.len()) else { return Ok(()) };
+        overwrite(text, site.offset, self.breakpoint, original)
+    }
+
+    /// The reverse, and only where there is a uprobe to handle it: a breakpoint that is no one's kills the process.
+    fn write_breakpoint(&self, text: &Text, slot: usize) -> std::io::Result<()> {
+        let site = &self.sites[slot];
+        if !text.linked().contains(slot as Slot) {
             return Ok(());
         }
-        let Some(original) = site.instruction.get(..len) else { return Ok(()) };
-        match text.write(site.offset, original) {
-            // It exited in between.
-            Err(_) if text.read(site.offset, &mut found[..len]).is_err() => Ok(()),
-            written => written,
-        }
+        let Some(original) = site.instruction.get(..self.breakpoint.len()) else { return Ok(()) };
+        overwrite(text, site.offset, original, self.breakpoint)
     }
 
     /// The sites whose bytes in any of `texts` that lives are not the binary's: none after detaching. The first, and how many.
@@ -234,13 +327,29 @@ impl Arming {
         }
     }
 
-    fn set(&self, slot: usize, state: Armed) {
+    /// Notes what has become of `slot`.
+    pub(super) fn set(&self, slot: usize, state: Armed) {
         self.states[slot].store(encode(state), Ordering::Relaxed);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Text>> {
         // The texts are whole whatever a thread was doing when it panicked.
         self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes `new` over `old`, and over nothing else.
+fn overwrite(text: &Text, offset: u64, old: &[u8], new: &[u8]) -> std::io::Result<()> {
+    let mut found = [0; 4];
+    let found = &mut found[..old.len()];
+    // A process that has exited has no text left.
+    if text.read(offset, found).is_err() || *found != *old {
+        return Ok(());
+    }
+    match text.write(offset, new) {
+        // It exited in between.
+        Err(_) if text.read(offset, found).is_err() => Ok(()),
+        written => written,
     }
 }
 

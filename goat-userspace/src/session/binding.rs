@@ -1,14 +1,18 @@
 //! Where a session's probes are: its bindings, each an executable with one process or all that run it, and their links.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::{
     Error,
     arming::Arming,
     executable::Executable,
+    lease::Lease,
     linker::{self, Link, Linked, Linker, Scope},
     process::{Proc, Process},
     scan::Scan,
@@ -55,6 +59,9 @@ pub(super) struct Settings {
 struct Binding {
     id: BindingId,
     executable: Arc<Executable>,
+    /// If it is for every process of the file: dropped when the links are closed. Without one, it has no links of its own, and
+    /// each process that is found gets a binding.
+    lease: Option<Lease>,
     /// `None`: every process of the executable.
     process: Option<Arc<Process>>,
     scope: Scope,
@@ -67,6 +74,25 @@ struct Binding {
     waiting: Vec<Slot>,
     links: Vec<Link>,
 }
+
+/// What was taken out of all bindings.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) links: Vec<Link>,
+    /// No longer written to.
+    pub(super) texts: Vec<Text>,
+    /// To be dropped when the links are closed.
+    pub(super) leases: Vec<Lease>,
+}
+
+impl Binding {
+    fn is_one_by_one(&self) -> bool {
+        self.process.is_none() && self.lease.is_none()
+    }
+}
+
+const NO_LEASE: &str = "goat can't hold back writers to the file (for another user's, that takes CAP_LEASE), and arms its processes one \
+                        by one as they are found: what a new one runs in its first quarter of a second is not counted";
 
 impl Bindings {
     /// No binding yet.
@@ -94,9 +120,14 @@ impl Bindings {
         let scope = self.linker.scope(process.as_deref(), self.settings.kernel_filters)?;
         let id = BindingId(self.next.fetch_add(1, Ordering::Relaxed));
         let linked = Arc::new(SlotSet::none(self.sites.len()));
+        let lease = match &process {
+            Some(_) => None,
+            None => executable.lease().inspect_err(|e| tracing::warn!("{NO_LEASE}: {e}")).ok(),
+        };
         let mut binding = Binding {
             id,
             executable,
+            lease,
             process,
             scope,
             members: Vec::new(),
@@ -110,7 +141,15 @@ impl Bindings {
             let told = self.arming.state(*slot as usize) == Armed::Disarmed;
             !told && !self.refused.contains(*slot) && !self.arming.is_fault(*slot)
         };
+        let one_by_one = binding.is_one_by_one();
+        if one_by_one {
+            self.lock().push(binding);
+            self.adopt()?;
+            return Ok(id);
+        }
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
+        // Before the links: whoever takes the breakpoints of others out has to know of them by then.
+        self.arming.announce(&binding.executable);
         // Before the links: what is hit while they are made can be disarmed at once.
         let added = self.add_texts(&mut binding).and_then(|_| {
             self.arm_faults(&mut binding);
@@ -139,24 +178,58 @@ impl Bindings {
         removed.into_iter().for_each(|b| self.release(b));
     }
 
-    /// All links, for the caller to close. Their texts, which are no longer written to.
-    pub(super) fn take(&self) -> (Vec<Link>, Vec<Text>) {
+    /// All that there is, for the caller to close.
+    pub(super) fn take(&self) -> Taken {
         let all = std::mem::take(&mut *self.lock());
-        let texts = all.iter().flat_map(|b| self.arming.forget(&b.linked)).collect();
-        (all.into_iter().flat_map(|b| b.links).collect(), texts)
+        let mut taken = Taken::default();
+        for binding in all {
+            taken.texts.extend(self.arming.forget(&binding.linked));
+            taken.links.extend(binding.links);
+            taken.leases.extend(binding.lease);
+        }
+        taken
     }
 
     /// Ends bindings to processes that are gone or run something else, and reads back the sites in processes that have come
     /// since. Says how many processes are probed.
     pub(super) fn refresh(&self) -> Result<usize, Error> {
-        let is_over = |b: &mut Binding| b.process.as_ref().is_some_and(|p| !p.is_current());
+        let is_over = |b: &mut Binding| match (&b.process, &b.lease) {
+            (Some(process), _) => !process.is_current(),
+            (None, lease) => lease.as_ref().is_some_and(Lease::is_wanted_back),
+        };
         let over: Vec<Binding> = self.lock().extract_if(.., is_over).collect();
         over.into_iter().for_each(|b| self.release(b));
+        self.adopt()?;
         let mut running = 0;
         for binding in &mut *self.lock() {
             running += self.add_texts(binding)?;
         }
         Ok(running)
+    }
+
+    /// Binds the processes of files that can't be bound as a whole.
+    fn adopt(&self) -> Result<(), Error> {
+        let proc = &self.settings.proc;
+        let mut found = Vec::new();
+        {
+            let mut list = self.lock();
+            let bound: Vec<u32> = list.iter().filter_map(|b| Some(b.process.as_ref()?.pid())).collect();
+            for Binding { executable, scan, .. } in list.iter_mut().filter(|b| b.is_one_by_one()) {
+                let pids = scan.find(proc, |pid| executable.is_run_by(proc, pid));
+                found.extend(
+                    pids.into_iter().filter(|pid| !bound.contains(pid)).map(|pid| (Arc::clone(executable), pid)),
+                );
+            }
+        }
+        for (executable, pid) in found {
+            let added = Process::open(proc, pid).and_then(|process| self.add(executable, Some(Arc::new(process))));
+            match added {
+                // One that ends meanwhile is no failure.
+                Ok(_) | Err(Error::NoProcess { .. } | Error::Read { .. }) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Links the next sites, at most `limit` of them, of the first binding that still has any. Says how many: 0 when none
@@ -209,6 +282,55 @@ impl Bindings {
         self.arming.read_back(&binding.linked, &self.faults);
     }
 
+    /// Takes the slots of `out` out of every link and puts those of `back` into new ones, all others staying where they are:
+    /// a link without the slots comes first, then the old one goes. Returns the old ones, for the caller to close, and the slots
+    /// that count twice until it has.
+    pub(super) fn relink(&self, out: &[Slot], back: &[Slot]) -> Result<(Vec<Link>, Vec<Slot>), Error> {
+        let (out, back): (HashSet<Slot>, HashSet<Slot>) =
+            (out.iter().copied().collect(), back.iter().copied().collect());
+        let (mut old, mut twice) = (Vec::new(), Vec::new());
+        for binding in &mut *self.lock() {
+            // What is not linked yet is not to be.
+            binding.waiting.retain(|slot| !out.contains(slot));
+            for link in std::mem::take(&mut binding.links) {
+                let slots = match &link {
+                    Link::Multi { slots, .. } if slots.iter().any(|slot| out.contains(slot)) => slots,
+                    _ => {
+                        binding.links.push(link);
+                        continue;
+                    }
+                };
+                let kept: Vec<Slot> = slots.iter().copied().filter(|slot| !out.contains(slot)).collect();
+                let made = self.linker.link(&binding.executable, &self.sites_of(&kept), &binding.scope);
+                match made {
+                    Ok(linked) => {
+                        binding.links.extend(linked.links);
+                        twice.extend(kept);
+                        old.push(link);
+                    }
+                    // As it was.
+                    Err(error) => {
+                        binding.links.push(link);
+                        return Err(error);
+                    }
+                }
+            }
+            let held = |link: &Link| if let Link::Multi { slots, .. } = link { slots.to_vec() } else { Vec::new() };
+            let held: HashSet<Slot> = binding.links.iter().flat_map(held).collect();
+            let due: Vec<Slot> =
+                back.iter().copied().filter(|s| !held.contains(s) && !binding.waiting.contains(s)).collect();
+            if !due.is_empty() {
+                let linked = self.linker.link(&binding.executable, &self.sites_of(&due), &binding.scope)?;
+                binding.links.extend(linked.links);
+            }
+        }
+        Ok((old, twice))
+    }
+
+    fn sites_of(&self, slots: &[Slot]) -> Vec<Site> {
+        slots.iter().map(|slot| self.sites[*slot as usize]).collect()
+    }
+
     fn arm(&self, binding: &mut Binding, limit: usize) -> Result<usize, Error> {
         let rest = binding.waiting.len().saturating_sub(limit);
         let slots: Vec<Slot> = binding.waiting.drain(rest..).rev().collect();
@@ -216,7 +338,7 @@ impl Bindings {
         // Something may have been covered since it began to wait.
         let is_due = |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed;
         let slots: Vec<Slot> = slots.into_iter().filter(is_due).collect();
-        let sites: Vec<Site> = slots.iter().map(|slot| self.sites[*slot as usize]).collect();
+        let sites = self.sites_of(&slots);
         let Linked { links, refused } = match self.linker.link(&binding.executable, &sites, &binding.scope) {
             Ok(linked) => linked,
             // There is no one left to arm anything in.
@@ -243,6 +365,7 @@ impl Bindings {
         match process {
             Some(process) if members.is_empty() => members.push(Arc::clone(process)),
             Some(_) => {}
+            None if binding.lease.is_none() => {}
             None => {
                 members.retain(|member| member.is_current());
                 for pid in scan.find(proc, |pid| executable.is_run_by(proc, pid)) {
@@ -276,6 +399,12 @@ impl Bindings {
     fn release(&self, binding: Binding) {
         self.arming.forget(&binding.linked);
         linker::close(binding.links);
+        // Whoever waits to write to the file may do so now.
+        drop(binding.lease);
+        let is_probed = self.lock().iter().any(|other| Arc::ptr_eq(&other.executable, &binding.executable));
+        if !is_probed {
+            self.arming.withdraw(&binding.executable);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Binding>> {

@@ -34,6 +34,16 @@ impl Counters {
         self.load(slot, offset_of!(SlotCounter, hits))
     }
 
+    /// The hits of every slot.
+    pub(super) fn all_hits(&self) -> Vec<u64> {
+        (0..self.slots).map(|slot| self.hits(slot)).collect()
+    }
+
+    /// How often `slot` trapped, whether or not that counted.
+    pub(super) fn traps(&self, slot: usize) -> u64 {
+        self.hits(slot).saturating_add(self.load(slot, offset_of!(SlotCounter, misses)))
+    }
+
     /// When `slot` was hit first; `None` if it was not, or if the time is still on its way.
     pub(super) fn first_hit(&self, slot: usize) -> Option<SystemTime> {
         let at_ns = self.load(slot, offset_of!(SlotCounter, first_hit_ns));

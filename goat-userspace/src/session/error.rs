@@ -89,8 +89,8 @@ pub enum Error {
     },
     /// The target's files in /proc can't be read.
     #[error(
-        "cannot open {}: for another user's process goat needs CAP_SYS_PTRACE; for any, Yama (kernel.yama.ptrace_scope) and \
-         the container's security module must allow it",
+        "cannot open {}: for another user's process goat needs CAP_SYS_PTRACE and CAP_DAC_OVERRIDE; for any, Yama \
+         (kernel.yama.ptrace_scope) and the container's security module must allow it",
         path.display()
     )]
     Inaccessible {

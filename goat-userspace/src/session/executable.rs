@@ -8,10 +8,13 @@ use std::{
         unix::fs::{FileExt, MetadataExt},
     },
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use super::{
     Error,
+    lease::Lease,
+    neighbours,
     process::{Proc, Process, inaccessible},
 };
 use crate::{
@@ -23,6 +26,8 @@ use crate::{
 pub struct Executable {
     file: File,
     version: Version,
+    /// How many sessions probe it.
+    announced: Mutex<usize>,
 }
 
 /// What tells one content of one file from another. Not its device: on stacked file systems the same file has several.
@@ -49,6 +54,11 @@ impl Version {
         fs::metadata(path).map(|about| Self::of(&about))
     }
 
+    /// Whether `other` is the same file, whatever is in it.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.ino == other.ino
+    }
+
     /// Whether `other` is the same file with the same content. A changed name or mode changes neither.
     pub fn is_content_of(&self, other: &Self) -> bool {
         (self.ino, self.size, self.modified) == (other.ino, other.size, other.modified)
@@ -69,7 +79,7 @@ impl Executable {
     fn open_as(path: &Path, shown: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|source| inaccessible(shown.into(), source))?;
         let about = file.metadata().map_err(|source| Error::Read { path: shown.into(), source })?;
-        Ok(Self { version: Version::of(&about), file })
+        Ok(Self { version: Version::of(&about), file, announced: Mutex::default() })
     }
 
     /// The same file by a descriptor of its own.
@@ -82,9 +92,37 @@ impl Executable {
         PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
     }
 
+    /// Says to other sessions that it is probed, until [`Self::withdraw`] has been called as often.
+    pub(super) fn announce(&self) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        *announced += 1;
+        if *announced == 1 {
+            neighbours::announce(&self.file);
+        }
+    }
+
+    /// Says that it is no longer probed.
+    pub(super) fn withdraw(&self) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        *announced = announced.saturating_sub(1);
+        if *announced == 0 {
+            neighbours::withdraw(&self.file);
+        }
+    }
+
+    /// Whether another session probes it too.
+    pub(super) fn is_shared(&self) -> bool {
+        neighbours::are_there(&self.file)
+    }
+
     /// Which content of which file it was when it was opened.
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// Holds writers back.
+    pub(super) fn lease(&self) -> io::Result<Lease> {
+        Lease::take(&self.file)
     }
 
     /// What it says of itself.

@@ -12,6 +12,9 @@ use super::{Backend, Error, uprobe_multi};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(missing_docs, reason = "each is the kernel's constant of that name")]
 pub enum Capability {
+    DacOverride,
+    DacReadSearch,
+    Kill,
     SysPtrace,
     SysAdmin,
     Perfmon,
@@ -19,9 +22,18 @@ pub enum Capability {
 }
 
 impl Capability {
+    const ALL: [Self; 7] =
+        [Self::DacOverride, Self::DacReadSearch, Self::Kill, Self::SysPtrace, Self::SysAdmin, Self::Perfmon, Self::Bpf];
+
+    /// All that it takes to probe any user's processes by uprobe_multi. /proc/PID/mem belongs to the process's user, mode 0600.
+    pub const FOR_OTHERS: [Self; 4] = [Self::Bpf, Self::Perfmon, Self::SysPtrace, Self::DacOverride];
+
     /// Its number in include/uapi/linux/capability.h.
     fn bit(self) -> u32 {
         match self {
+            Self::DacOverride => 1,
+            Self::DacReadSearch => 2,
+            Self::Kill => 5,
             Self::SysPtrace => 19,
             Self::SysAdmin => 21,
             Self::Perfmon => 38,
@@ -33,6 +45,9 @@ impl Capability {
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::DacOverride => "CAP_DAC_OVERRIDE",
+            Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::Kill => "CAP_KILL",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::Perfmon => "CAP_PERFMON",
@@ -92,17 +107,32 @@ fn idle_program() -> Result<Option<OwnedFd>, Error> {
 pub fn check_privileges(backend: Backend) -> Result<(), Error> {
     let status = Path::new("/proc/self/status");
     let text = fs::read_to_string(status).map_err(|source| Error::Read { path: status.into(), source })?;
-    let missing = missing(effective(&text), backend);
+    let missing = missing(set(&text, "CapEff:"), backend);
     if missing.is_empty() { Ok(()) } else { Err(Error::Privileges { backend, missing }) }
 }
 
-/// The effective set in the text of /proc/PID/status.
-fn effective(status: &str) -> u64 {
-    let hex = status.lines().find_map(|l| l.strip_prefix("CapEff:")).unwrap_or_default();
+/// The capabilities that count, of those that goat knows, in the text of /proc/PID/status.
+pub fn held(status: &str) -> Vec<Capability> {
+    capabilities(set(status, "CapEff:"))
+}
+
+/// Those that could be had at most.
+pub fn bounded(status: &str) -> Vec<Capability> {
+    capabilities(set(status, "CapBnd:"))
+}
+
+/// The capability set called `name` in the text of /proc/PID/status.
+pub(super) fn set(status: &str, name: &str) -> u64 {
+    let hex = status.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
     u64::from_str_radix(hex.trim(), 16).unwrap_or(0)
 }
 
-fn missing(effective: u64, backend: Backend) -> Vec<Capability> {
+/// Those that goat knows in `set`.
+pub(super) fn capabilities(set: u64) -> Vec<Capability> {
+    Capability::ALL.into_iter().filter(|c| set >> c.bit() & 1 == 1).collect()
+}
+
+pub(super) fn missing(effective: u64, backend: Backend) -> Vec<Capability> {
     let has = |c: Capability| effective >> c.bit() & 1 == 1;
     // CAP_SYS_ADMIN contains the two that were split off from it in 5.8.
     if has(Capability::SysAdmin) {
@@ -136,6 +166,6 @@ mod tests {
     }
 
     fn check(status: &str, backend: Backend, expected: &[Capability]) {
-        assert_eq!(missing(effective(status), backend), expected, "{status:?} {backend}");
+        assert_eq!(missing(set(status, "CapEff:"), backend), expected, "{status:?} {backend}");
     }
 }

@@ -48,7 +48,7 @@ struct Place {
 }
 
 /// How much earlier than the end of a process what takes its place may have started.
-const OVERLAP: Duration = Duration::from_secs(10);
+const OVERLAP: Duration = Duration::from_secs(2);
 
 /// What the kernel puts behind the path of a file that has none any more.
 const DELETED: &str = " (deleted)";
@@ -114,8 +114,9 @@ impl Finder {
     pub fn settle(&mut self, process: &Arc<Process>) {
         let Kind::Pids { places, .. } = &mut self.kind else { return };
         let Some(exe) = exe(process) else { return };
-        let free = |p: &&mut Place| p.lost.is_some() && (p.exe == exe || p.process.pid() == process.pid());
-        if let Some(place) = places.iter_mut().find(free) {
+        let free = |p: &Place| p.lost.is_some() && p.exe == exe;
+        let own = places.iter().position(|p| free(p) && p.process.pid() == process.pid());
+        if let Some(place) = own.or_else(|| places.iter().position(free)).map(|index| &mut places[index]) {
             *place = Place { process: Arc::clone(process), exe, lost: None };
         }
         if places.iter().all(|p| p.lost.is_none()) {
@@ -144,27 +145,26 @@ fn candidates(proc: &Proc, places: &mut [Place], scan: &mut Scan) -> Vec<u32> {
             place.lost = Some(Instant::now());
         }
     }
-    let free: Vec<&Place> = places.iter().filter(|p| p.lost.is_some()).collect();
-    if free.is_empty() {
-        return Vec::new();
+    // What a process becomes by exec(2) is its own successor, whatever its age.
+    let runs =
+        |pid: u32, exe: &Path| fs::read_link(proc.file(pid, "exe")).is_ok_and(|link| without_deleted(&link) == exe);
+    let (anew, gone): (Vec<&Place>, Vec<&Place>) =
+        places.iter().filter(|p| p.lost.is_some()).partition(|p| p.process.is_alive() && runs(p.process.pid(), &p.exe));
+    let mut found: Vec<u32> = anew.iter().map(|p| p.process.pid()).collect();
+    if gone.is_empty() {
+        return found;
     }
-    let taken: Vec<u32> = places.iter().filter(|p| p.lost.is_none()).map(|p| p.process.pid()).collect();
+    let taken: Vec<u32> =
+        places.iter().filter(|p| p.lost.is_none()).map(|p| p.process.pid()).chain(found.clone()).collect();
     let is_successor = |pid: u32| {
-        let Ok(link) = fs::read_link(proc.file(pid, "exe")) else { return false };
-        let path = without_deleted(&link);
-        let age = proc.age(pid);
-        !taken.contains(&pid)
-            && free.iter().any(|place| {
-                // What a process becomes by exec(2) has its age.
-                let is_it = place.process.pid() == pid && place.process.is_alive();
-                let came_after = || {
-                    let since = place.lost.map_or(Duration::ZERO, |lost| lost.elapsed());
-                    age.is_some_and(|age| age <= since + OVERLAP)
-                };
-                path == place.exe && (is_it || came_after())
-            })
+        let came_after = |place: &Place| {
+            let since = place.lost.map_or(Duration::ZERO, |lost| lost.elapsed());
+            proc.age(pid).is_some_and(|age| age <= since + OVERLAP)
+        };
+        !taken.contains(&pid) && gone.iter().any(|place| runs(pid, &place.exe) && came_after(place))
     };
-    scan.find(proc, is_successor)
+    found.extend(scan.find(proc, is_successor));
+    found
 }
 
 /// The file that a process runs, by its own name for it.

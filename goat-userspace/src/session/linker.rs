@@ -13,7 +13,7 @@ use aya::{
     maps::{MapData, RingBuf},
     programs::uprobe::UProbeLink,
 };
-use goat_common::ProcessFilter;
+use goat_common::{Cookie, ProcessFilter};
 
 use super::{
     Error,
@@ -23,7 +23,7 @@ use super::{
     process::Process,
     uprobe_multi::{self, Site},
 };
-use crate::plan::ProbePlan;
+use crate::plan::{ProbePlan, Slot};
 
 /// How the kernel is asked for probes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -69,6 +69,8 @@ pub(super) enum Link {
     Multi {
         #[expect(dead_code, reason = "held to be closed")]
         link: OwnedFd,
+        /// What it holds.
+        slots: Box<[Slot]>,
     },
     PerfEvent {
         #[expect(dead_code, reason = "held to be closed")]
@@ -84,19 +86,23 @@ pub(super) struct Linked {
 }
 
 impl Linker {
-    /// Loads the programs for `plan`, whose faults may not be told of.
-    pub(super) fn load(backend: Backend, plan: &ProbePlan) -> Result<(Self, MapData, RingBuf<MapData>), Error> {
+    /// Loads the programs for `slots` counters, and for the faults of `plan` where there is one and the kernel can.
+    pub(super) fn load(
+        backend: Backend,
+        slots: usize,
+        plan: Option<&ProbePlan>,
+    ) -> Result<(Self, MapData, RingBuf<MapData>), Error> {
         let everyone = ProcessFilter::default();
-        let slots = plan.sites.len();
         match backend {
             Backend::UprobeMulti => {
                 let (maps, counters, first_hits) = loader::maps(slots)?;
                 let program = loader::for_multi(&maps, everyone)?;
                 // What a kernel may lack is a program that waits for user memory (6.6 has it).
-                let faults = Faults::load(plan, &maps, everyone).unwrap_or_else(|error| {
-                    tracing::debug!(%error, "faults are not told of");
-                    None
-                });
+                let faults =
+                    plan.map_or(Ok(None), |plan| Faults::load(plan, &maps, everyone)).unwrap_or_else(|error| {
+                        tracing::debug!(%error, "faults are not told of");
+                        None
+                    });
                 Ok((Self::Multi { maps, program, faults }, counters, first_hits))
             }
             Backend::PerfEvent => {
@@ -120,7 +126,8 @@ impl Linker {
             (Self::PerfEvent(_), _) => (&None, None),
         };
         let link = faults.as_ref().map(|faults| faults.link(executable, pid.map_or(0, NonZeroU32::get))).transpose()?;
-        Ok(link.map(|link| Link::Multi { link }))
+        // None that could be taken out of it.
+        Ok(link.map(|link| Link::Multi { link, slots: Box::default() }))
     }
 
     /// How it links.
@@ -157,7 +164,11 @@ impl Linker {
                 let pid = pid.map_or(0, NonZeroU32::get);
                 let uprobe_multi::Linked { links, refused } =
                     uprobe_multi::link_all(program.as_fd(), &path, sites, pid)?;
-                Ok(Linked { links: links.into_iter().map(|link| Link::Multi { link }).collect(), refused })
+                let slots = |held: std::ops::Range<usize>| {
+                    sites[held].iter().map(|site| Cookie::unpack(site.cookie).slot).collect()
+                };
+                let links = links.into_iter().map(|(link, held)| Link::Multi { link, slots: slots(held) });
+                Ok(Linked { links: links.collect(), refused })
             }
             Self::PerfEvent(bpf) => {
                 // A half-attached program is as good as a whole one.

@@ -1,25 +1,37 @@
 //! A plan and a target in, armed probes out: the only part of goat that acts on the kernel. Dropping a [`Session`] detaches.
 
+mod armer;
 mod arming;
 mod binding;
+mod breakpoints;
+mod calibrate;
 mod cgroup;
 mod counters;
-mod disarm;
+mod coverage;
+mod cpu_time;
 mod error;
 mod executable;
 mod faults;
 mod features;
 mod finder;
+mod governor;
+mod lease;
 mod linker;
 mod loader;
+mod neighbours;
 mod perf_event;
+pub mod privileges;
 mod process;
 mod scan;
 mod slot_set;
 pub mod spawn;
+mod syscall_filter;
 mod target;
 mod text;
+mod throttle;
+pub mod trial;
 mod uprobe_multi;
+mod watch;
 
 use std::{
     os::fd::AsFd,
@@ -31,7 +43,7 @@ use std::{
 pub use binding::BindingId;
 pub use error::Error;
 pub use executable::{Executable, Version, describe, is_same_build};
-pub use features::{Capability, Features, check_privileges};
+pub use features::{Capability, Features, bounded, check_privileges, held};
 pub use finder::{Finder, Selection, exe};
 use goat_common::{Cookie, MAX_SITES};
 pub use linker::Backend;
@@ -39,16 +51,31 @@ pub use process::{Proc, Process};
 pub use target::Target;
 
 use self::{
+    armer::Armer,
     arming::Arming,
-    binding::{Bindings, Settings},
+    binding::{Bindings, Settings, Taken},
+    breakpoints::Breakpoints,
     counters::Counters,
-    disarm::Disarmer,
+    coverage::Coverage,
     linker::{Link, Linker},
+    throttle::{Ledger, Throttle},
+    watch::{Duties, Watch},
 };
 use crate::{
     counts::{Armed, Counts, SlotCount},
     plan::{ProbePlan, Slot},
+    status::Overhead,
 };
+
+/// How breakpoints are taken out of a running target.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DisarmBy {
+    /// By writing to its text, a microsecond a site. Where that fails, by the other.
+    Text,
+    /// By links without the sites. Slower, and the probes of a link's other sites are made anew; needs no access to the target's
+    /// memory, but uprobe_multi.
+    Relink,
+}
 
 /// What is not part of the plan.
 #[derive(Clone, Debug)]
@@ -59,13 +86,21 @@ pub struct Options {
     /// [`Armed::Pending`] until its first hit.
     pub verify: bool,
     /// Take a point's breakpoints out of the target's text once the point is covered, so that they cost nothing any more:
-    /// for `dataType: bool`. Needs `verify`. Counts end with the first hits.
+    /// for `dataType: bool`. Needs `verify` or [`DisarmBy::Relink`]. Counts end with the first hits.
     pub disarm: bool,
     /// Leave it to the program, not to the kernel, to tell the target from other processes of its file. Chosen by itself
     /// where the kernel's own filter is broken.
     pub filter_in_program: bool,
     /// Bind without arming: the sites wait until someone arms them, some at a time ([`Session::arm_next`]).
     pub in_waves: bool,
+    /// Which share of the targets' CPU time, or of one core if that is more, hits may take: what is hit too often is taken out
+    /// of the text at times, and counted by samples. `None`: whatever they take. Needs `verify` or
+    /// [`DisarmBy::Relink`].
+    pub max_overhead: Option<f64>,
+    /// Which share of the time arming may take in a busy target: sites are armed in waves. `None`: all at once.
+    pub arm_overhead: Option<f64>,
+    /// How that and `disarm` are done.
+    pub disarm_by: DisarmBy,
     /// Slots that have told all that they can, by what was counted before: never armed.
     pub skip: Vec<Slot>,
     /// Where processes are looked up.
@@ -80,6 +115,9 @@ impl Default for Options {
             disarm: false,
             filter_in_program: false,
             in_waves: false,
+            max_overhead: None,
+            arm_overhead: None,
+            disarm_by: DisarmBy::Text,
             skip: Vec::new(),
             proc: Proc::default(),
         }
@@ -89,8 +127,13 @@ impl Default for Options {
 /// A plan's probes and their counters: one program, loaded, with as many bindings as there are processes or files to
 /// observe. Its counts are the sum over all of them, those that have ended too.
 pub struct Session {
-    // Dropped first: it must not write to the text while links close.
-    disarmer: Option<Disarmer>,
+    // Dropped first: nothing more is to be armed, and no text written to while links close.
+    armer: Option<Armer>,
+    watch: Option<Watch>,
+    breakpoints: Arc<Breakpoints>,
+    ledger: Arc<Ledger>,
+    disarms: bool,
+    max_overhead: Option<f64>,
     bindings: Arc<Bindings>,
     counters: Arc<Counters>,
     arming: Arc<Arming>,
@@ -112,27 +155,59 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     executable::check_arch(&plan.identity)?;
     let (backend, pid_filter) = choose(options.backend)?;
     check_limits(plan.sites.iter().filter(|site| !site.is_fault()).count(), backend)?;
-    let (linker, counters, first_hits) = Linker::load(backend, plan)?;
-    let disarm = options.disarm && options.verify;
+    let (linker, counters, first_hits) = Linker::load(backend, plan.sites.len(), Some(plan))?;
+    let can_write = options.verify || (options.disarm_by == DisarmBy::Relink && backend == Backend::UprobeMulti);
+    let disarm = options.disarm && can_write;
+    let max_overhead = options.max_overhead.filter(|_| can_write);
     let settled = faults::settle(plan, linker.tells_faults(), disarm);
     let arming = Arc::new(Arming::new(&settled));
     options.skip.iter().for_each(|slot| arming.skip(*slot as usize));
     let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
+    let needed = if settled.fault_entry.is_some() { faults::needed(&settled).collect() } else { Box::default() };
     let settings = Settings {
         proc: options.proc.clone(),
         kernel_filters: pid_filter && !options.filter_in_program,
         verify: options.verify,
-        write: disarm,
-        in_waves: options.in_waves,
+        write: (disarm || max_overhead.is_some()) && options.disarm_by == DisarmBy::Text,
+        in_waves: options.in_waves || options.arm_overhead.is_some(),
     };
-    let disarmer = match disarm {
-        true => Some(Disarmer::start(&settled, Arc::clone(&arming), Arc::clone(&counters), first_hits, &options.skip)?),
-        false => None,
+    let ledger = Arc::<Ledger>::default();
+    if let (Some(_), Linker::Multi { program, .. }) = (max_overhead, &linker) {
+        calibrate::start(program, Arc::clone(&ledger));
+    }
+    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(&settled), needed, settings));
+    let breakpoints = Arc::new(Breakpoints::new(
+        Arc::clone(&arming),
+        Arc::clone(&bindings),
+        Arc::clone(&counters),
+        Arc::clone(&ledger),
+        options.disarm_by,
+        !disarm,
+    ));
+    let throttle = |share| {
+        let (ledger, arming) = (Arc::clone(&ledger), Arc::clone(&arming));
+        Throttle::new(&settled, share, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
     };
-    let needed = if settled.fault_entry.is_some() { faults::needed(&settled).collect() } else { Box::default() };
+    let duties = Duties {
+        coverage: disarm.then(|| Coverage::new(&settled, &options.skip)),
+        throttle: max_overhead.map(throttle),
+        breakpoints: Arc::clone(&breakpoints),
+        counters: Arc::clone(&counters),
+        first_hits,
+    };
+    let watch = (disarm || max_overhead.is_some()).then(|| Watch::start(duties)).transpose()?;
+    let armer = match options.arm_overhead {
+        Some(share) => Some(Armer::start(Arc::clone(&bindings), Arc::clone(&arming), share)?),
+        None => None,
+    };
     Ok(Session {
-        disarmer,
-        bindings: Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(&settled), needed, settings)),
+        armer,
+        watch,
+        breakpoints,
+        ledger,
+        disarms: disarm,
+        max_overhead,
+        bindings,
         counters,
         arming,
         plan: Arc::clone(plan),
@@ -208,7 +283,11 @@ impl Session {
             }
         };
         let executable = self.checked(executable)?;
-        self.bindings.add(executable, process)
+        let id = self.bindings.add(executable, process)?;
+        if let Some(armer) = &self.armer {
+            armer.arm()?;
+        }
+        Ok(id)
     }
 
     /// The file, once it is known to be the plan's binary.
@@ -266,12 +345,14 @@ impl Session {
         let slot = |slot| {
             let hits = self.counters.hits(slot);
             // The program adds to the counter and then stores the time: between the two, it is now.
-            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).unwrap_or(taken));
+            // And clocks jump: no first hit is later than the reading.
+            let first_hit = (hits > 0).then(|| self.counters.first_hit(slot).map_or(taken, |at| at.min(taken)));
             let armed = match self.arming.state(slot) {
                 Armed::Pending if hits > 0 => Armed::Armed,
                 state => state,
             };
-            SlotCount { hits, first_hit, armed }
+            let (hits, sampled) = self.ledger.known(slot as Slot, hits);
+            SlotCount { hits, first_hit, armed, sampled }
         };
         Counts { taken, slots: (0..self.counters.len()).map(slot).collect() }
     }
@@ -296,7 +377,8 @@ impl Session {
         self.bindings.any_alive()
     }
 
-    /// Ends bindings to processes that have exited or run another program. Reads the sites back from the text of processes
+    /// Ends bindings to processes that have exited or run another program, and to files that someone is about to write to, who
+    /// waits for that. Reads the sites back from the text of processes
     /// that have come to run a bound file since, and disarms in them what is disarmed elsewhere. To be called every now and
     /// then; says how many processes are probed.
     pub fn refresh(&self) -> Result<usize, Error> {
@@ -310,39 +392,77 @@ impl Session {
 
     /// Whether covered points are disarmed.
     pub fn is_disarming(&self) -> bool {
-        self.disarmer.is_some() && self.disarm_failure().is_none()
+        self.disarms && self.disarm_failure().is_none()
     }
 
-    /// Why covered points are not disarmed any more, though the options ask for it; `None` while all is well.
+    /// Why nothing is taken out of the targets' texts any more, covered points or what is hit too often, though the options ask
+    /// for it; `None` while all is well.
     pub fn disarm_failure(&self) -> Option<String> {
-        self.disarmer.as_ref().and_then(Disarmer::failure)
+        self.watch.as_ref().and_then(Watch::failure)
+    }
+
+    /// Why not all sites could be armed, if something went wrong while waves were.
+    pub fn arm_failure(&self) -> Option<String> {
+        self.armer.as_ref().and_then(Armer::failure)
+    }
+
+    /// What the probes cost; `None` where no budget was set.
+    pub fn overhead(&self) -> Option<Overhead> {
+        let account = self.ledger.account();
+        let waiting = self.waiting();
+        self.max_overhead.map(|budget| Overhead {
+            ratio: account.ratio,
+            budget,
+            hits_per_second: account.traps_per_second,
+            waiting,
+        })
     }
 
     /// Takes the probes out, waits until they are gone, and checks that the targets' text is the binary's again. By
     /// [`Backend::PerfEvent`] each site takes 0.1 s; dropping the session instead leaves that to a thread.
     pub fn detach(mut self) -> Result<(), Error> {
-        self.disarmer = None;
-        let (links, mut texts) = self.bindings.take();
+        self.armer = None;
+        self.watch = None;
+        self.breakpoints.settle();
+        let Taken { links, mut texts, leases } = self.bindings.take();
         linker::close(links);
+        drop(leases);
         texts.retain(|text| text.process().is_current());
-        match self.arming.differing(&texts) {
+        let left = self.arming.differing(&texts);
+        // Another goat's probes stay. If it went in the meantime, they are gone, too.
+        let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
+        match left {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
-            _ => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// Whether another session probes a file of this one.
+    fn is_shared(&self) -> bool {
+        let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        checked.iter().any(|executable| executable.is_shared())
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.disarmer = None;
-        let (links, _texts) = self.bindings.take();
+        self.armer = None;
+        self.watch = None;
+        self.breakpoints.settle();
+        let Taken { links, leases, .. } = self.bindings.take();
         match links.first() {
             // Nobody waits for the minutes that this may take. If there can be no thread, closing takes place here.
             Some(Link::PerfEvent { .. }) => {
                 let closer = thread::Builder::new().name("goat-detach".into());
-                let _ = closer.spawn(move || drop(links));
+                let _ = closer.spawn(move || {
+                    drop(links);
+                    drop(leases);
+                });
             }
-            _ => linker::close(links),
+            _ => {
+                linker::close(links);
+                drop(leases);
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ impl Text {
     }
 
     /// Whose text it is.
-    pub(super) fn process(&self) -> &Process {
+    pub(super) fn process(&self) -> &Arc<Process> {
         &self.process
     }
 
@@ -68,6 +68,12 @@ impl Text {
     /// Writes `bytes` over the text at `offset` of the file.
     pub(super) fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.memory.write_all_at(bytes, self.address(offset, bytes.len())?)
+    }
+
+    /// Where in the file the byte at `address` comes from; `None` if it is no code of the binary.
+    pub(super) fn offset(&self, address: u64) -> Option<u64> {
+        let mapping = self.mappings.iter().find(|m| (m.start..m.end).contains(&address))?;
+        Some(mapping.offset + (address - mapping.start))
     }
 
     fn address(&self, offset: u64, len: usize) -> io::Result<u64> {

@@ -37,7 +37,8 @@ pub(super) struct Site {
 
 /// Links, and the sites that the kernel would not take into any.
 pub(super) struct Linked {
-    pub(super) links: Vec<OwnedFd>,
+    /// Each with the sites that it holds, by their indices.
+    pub(super) links: Vec<(OwnedFd, std::ops::Range<usize>)>,
     /// Indices into the sites, in no order.
     pub(super) refused: Vec<usize>,
 }
@@ -140,7 +141,7 @@ pub(super) fn link_all(program: BorrowedFd<'_>, path: &Path, sites: &[Site], pid
     let mut parts = vec![(0, sites)];
     while let Some((first, part)) = parts.pop() {
         match link(program, path, part, pid) {
-            Ok(link) => linked.links.push(link),
+            Ok(link) => linked.links.push((link, first..first + part.len())),
             Err(e) if !blames_a_site(&e) => return Err(Error::kernel("attach uprobes", e)),
             Err(e) if part.len() == 1 => {
                 linked.refused.push(first);

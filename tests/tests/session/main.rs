@@ -16,6 +16,7 @@ macro_rules! need_uprobes {
 
 mod bindings;
 mod fixture;
+mod governed;
 
 use std::{
     fs::{self, File},

@@ -1,6 +1,7 @@
 //! Targets that come, go, multiply and are replaced: what they do is right, what is counted is theirs, and nothing stays.
 
 mod fixture;
+mod places;
 
 use std::fs;
 
@@ -83,12 +84,15 @@ fn a_process_that_becomes_another_program_is_over() -> Result<()> {
     let (program, dir) = (program()?, directory()?);
     let line = program.line("total += 3")?;
     let plan = program.plan(dir.path(), "line")?;
-    let mut turns = Turns::start(&program.first)?;
+    let path = dir.path().join("turns");
+    deploy(&program.first, &path)?;
+    let mut turns = Turns::start(&path)?;
+    let _sibling = Turns::start(&path)?;
     let (pid, plan) = (turns.pid().to_string(), plan.to_string_lossy().into_owned());
     let mut goat = Goat::attach(&["--pid", &pid, "--plan", &plan, "--data-type", "count"])?;
     turns.ask("one 2")?;
     // The same build, anew: it is found again under its number.
-    assert_eq!(turns.ask(&format!("exec {}", program.first.display()))?, "ready");
+    assert_eq!(turns.ask(&format!("exec {}", path.display()))?, "ready");
     goat.until_said("armed in process", 2)?;
     assert_eq!(turns.ask("one 4")?, "12");
     assert_eq!(goat.count(line)?, Some(6));

@@ -121,7 +121,8 @@ fn attach(goat: &Path, plan: &Path, pid: u32, sudo: bool) -> Result<Running> {
         }
         false => Command::new(goat),
     };
-    command.args(["attach", "--pid", &pid.to_string(), "--listen", "127.0.0.1:0", "--data-type", "count", "--plan"]);
+    command.args(["attach", "--no-state", "--pid", &pid.to_string(), "--listen", "127.0.0.1:0"]);
+    command.args(["--data-type", "count", "--plan"]);
     command.arg(plan);
     let mut attach = Running::start(&mut command)?;
     attach.by_sudo = sudo;

@@ -210,7 +210,7 @@ pub(super) fn observe(
         }
         Drive::Script { .. } | Drive::Service { .. } => {
             let mut attach = clean(goat);
-            attach.args(["attach", "--listen", "127.0.0.1:0", "--exe"]).arg(binary);
+            attach.args(["attach", "--no-state", "--listen", "127.0.0.1:0", "--exe"]).arg(binary);
             observation(&mut attach);
             let attached = Attached::start(&mut attach)?;
             let heard = drive::bare(binary, drive, &mut |_| {})?;

@@ -16,7 +16,7 @@ mod service;
 mod statements;
 mod subject;
 mod subjects;
-mod toolchain;
+pub(crate) mod toolchain;
 mod variants;
 
 use std::{fs, path::Path};

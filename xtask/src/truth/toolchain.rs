@@ -14,24 +14,24 @@ use anyhow::{Context, Result, ensure};
 use crate::repository;
 
 /// The installed `go`.
-pub(super) fn go() -> Command {
+pub(crate) fn go() -> Command {
     let mut go = Command::new("go");
     go.env("GOTOOLCHAIN", "local").env("GOWORK", "off").env_remove("GOFLAGS");
     go
 }
 
 /// The toolchain's release: `go1.26.8`.
-pub(super) fn version() -> Result<String> {
+pub(crate) fn version() -> Result<String> {
     Ok(output(go().args(["env", "GOVERSION"]))?.trim().to_owned())
 }
 
 /// GOROOT.
-pub(super) fn root() -> Result<PathBuf> {
+pub(crate) fn root() -> Result<PathBuf> {
     Ok(PathBuf::from(output(go().args(["env", "GOROOT"]))?.trim()))
 }
 
 /// Runs `command` to its end and gives its standard output.
-pub(super) fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     let out = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
     ensure!(
         out.status.success(),
@@ -44,7 +44,7 @@ pub(super) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Runs an example of the goat-tests crate, which may name goat's library, and gives what it prints.
-pub(super) fn example(name: &str, args: &[&Path], input: &str) -> Result<String> {
+pub(crate) fn example(name: &str, args: &[&Path], input: &str) -> Result<String> {
     static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if !built.contains(name) {
@@ -71,7 +71,7 @@ pub(super) fn example(name: &str, args: &[&Path], input: &str) -> Result<String>
 }
 
 /// Makes `dir`, with all that lies in it, a repository of one commit.
-pub(super) fn commit_all(dir: &Path) -> Result<()> {
+pub(crate) fn commit_all(dir: &Path) -> Result<()> {
     for args in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "sources"]] {
         let mut git = Command::new("git");
         git.current_dir(dir).args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"]).args(args);
@@ -87,7 +87,7 @@ pub(super) fn commit_all(dir: &Path) -> Result<()> {
 }
 
 /// Copies the files below `from`, for which `wanted` holds, to `to`.
-pub(super) fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+pub(crate) fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
         let path = entry?.path();
         let Some(name) = path.file_name() else { continue };
@@ -101,7 +101,7 @@ pub(super) fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&Path) -> bool) 
 }
 
 /// Copies a file, as one that can be written to.
-pub(super) fn copy_file(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_file(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }

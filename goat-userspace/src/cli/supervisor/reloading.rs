@@ -82,7 +82,8 @@ impl Supervisor {
                 continue;
             }
             let before = old.legacy(planned, wanted.data_type);
-            let new = Arc::new(Observation::open(planned, wanted.data_type, &self.options, before)?);
+            let new =
+                Arc::new(Observation::open(planned, wanted.data_type, &self.options, before, self.state.as_deref())?);
             // A breakpoint that the old has done with may be one that the new needs.
             let paused = Paused::of(old);
             let mut rebound = Vec::new();
@@ -100,7 +101,7 @@ impl Supervisor {
         if let Some(plan) = wanted.plans.only()
             && !self.observations.iter().any(|o| o.plan().identity == plan.identity)
         {
-            let opened = Observation::open(plan, wanted.data_type, &self.options, Vec::new())?;
+            let opened = Observation::open(plan, wanted.data_type, &self.options, Vec::new(), self.state.as_deref())?;
             self.observations.push(Arc::new(opened));
         }
         for (old, new, paused) in replaced {

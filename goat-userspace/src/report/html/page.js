@@ -14,10 +14,12 @@
     subjects.set(id, [...(subjects.get(id) ?? []), element]);
   }
 
+  const about = (count) => "~" + String(count).replace(/\B(?=(\d{3})+$)/g, " ");
+
   // Put in the words of html.rs.
   function say(item) {
     let text = words(item.state);
-    if (item.state === "covered") text = page.type === "bool" ? "ran" : `${item.count} ×`;
+    if (item.state === "covered") text = page.type === "bool" ? "ran" : `${item.estimated ? about(item.count) : item.count} ×`;
     if (item.firstHit) text += `, first ${item.firstHit.slice(0, 10)} ${item.firstHit.slice(11, 19)} UTC`;
     const reason = item.reason?.replace(`${item.state}: `, "");
     if (reason) text += ` (${reason})`;

@@ -23,6 +23,15 @@ func work(x int) int {
 	return x*3 + 1
 }
 
+//go:noinline
+func other(n int) int {
+	x := n
+	for i := 0; i < n; i++ {
+		x = x*1103515245 + 12345
+	}
+	return x
+}
+
 // Becomes a compare and a conditional move.
 //
 //go:noinline
@@ -94,6 +103,9 @@ func main() {
 		switch command {
 		case "work":
 			fmt.Println(each(goroutines, times, func(i int) int64 { return int64(work(i)) }))
+		case "among":
+			// Calls of work among a few microseconds of something else each.
+			fmt.Println(each(goroutines, times, func(i int) int64 { return int64(work(i)) + int64(other(4000)&1) }))
 		case "pick":
 			fmt.Println(each(goroutines, times, func(i int) int64 { return int64(pick(i, 7)) }))
 		case "locked":
