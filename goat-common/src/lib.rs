@@ -13,6 +13,12 @@ pub const PROGRAM: &str = "goat_hit";
 pub const COUNTERS: &str = "COUNTERS";
 /// The ring buffer of [`FirstHit`]s.
 pub const FIRST_HITS: &str = "FIRST_HITS";
+/// The name of the program at the entry of `runtime.sigpanic0`, to which Go's signal handler sends what touched memory that is not
+/// there: it counts a hit for the instruction that did.
+pub const FAULT_PROGRAM: &str = "goat_fault";
+/// The hash map from where an instruction lies, in bytes from that entry (wrapping), to the slot that counts its faults: the
+/// distance is the same wherever the binary is loaded.
+pub const FAULTS: &str = "FAULTS";
 /// The per-CPU array of one element that counts every trap, of whatever site; each [`TRAPS_PER_WAKE`]th wakes goat.
 pub const TRAPS: &str = "TRAPS";
 /// The read-only global of type [`ProcessFilter`].

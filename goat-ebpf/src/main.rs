@@ -1,35 +1,44 @@
-//! goat's uprobe program: counts a hit in the slot that the uprobe's cookie names, and reports a slot's first, and many traps.
+//! goat's uprobe programs. The one counts a hit in the slot that the uprobe's cookie names, and reports a slot's first, and many
+//! traps; the other counts for the slot of an instruction that has faulted.
 //!
-//! The same object serves amd64 and arm64: the one thing that it knows of the processor is where amd64 saves the flags,
-//! and only amd64 sites are conditional.
+//! The same object serves amd64 and arm64: the one thing that it knows of the processor is where amd64 saves some registers,
+//! and only amd64 has conditional sites and fault slots.
 
 #![no_std]
 #![no_main]
 #![feature(core_intrinsics)]
 #![expect(internal_features, reason = "the target has an atomic add, but core's atomic types offer none for it")]
 
-use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use core::{
+    ffi::c_void,
+    intrinsics::{AtomicOrdering, atomic_xadd},
+};
 
 use aya_ebpf::{
     EbpfContext,
     bindings::{BPF_F_MMAPABLE, bpf_pidns_info},
-    helpers::generated::{bpf_get_attach_cookie, bpf_get_ns_current_pid_tgid, bpf_ktime_get_ns},
+    helpers::generated::{bpf_copy_from_user, bpf_get_attach_cookie, bpf_get_ns_current_pid_tgid, bpf_ktime_get_ns},
     macros::{map, uprobe},
-    maps::{Array, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, PerCpuArray, RingBuf},
     programs::ProbeContext,
 };
 use goat_common::{
     Cookie, FIRST_HITS_BYTES, FirstHit, NO_SLOT, ProcessFilter, SlotCounter, TRAPS_PER_WAKE, condition,
 };
 
-/// Where `struct pt_regs` keeps the flags (arch/x86/include/asm/ptrace.h).
+// Where `struct pt_regs` keeps the instruction pointer, the flags and the stack pointer (arch/x86/include/asm/ptrace.h).
+const IP_OFFSET: usize = 128;
 const FLAGS_OFFSET: usize = 144;
+const SP_OFFSET: usize = 152;
 
 #[map]
 static COUNTERS: Array<SlotCounter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 #[map]
 static FIRST_HITS: RingBuf = RingBuf::with_byte_size(FIRST_HITS_BYTES, 0);
+
+#[map]
+static FAULTS: HashMap<u64, u32> = HashMap::with_max_entries(1, 0);
 
 #[map]
 static TRAPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
@@ -53,12 +62,40 @@ pub fn goat_hit(ctx: ProbeContext) -> u32 {
     0
 }
 
+/// At the first instruction of `runtime.sigpanic0`. Go's signal handler has made the stack look as if the instruction that faulted
+/// had called it (runtime/signal_amd64.go, `preparePanic`), so that the stack's top is where that instruction lies.
+///
+/// Sleepable, for the helper that reads user memory without being kept for the GPL needs that.
+#[uprobe(sleepable)]
+pub fn goat_fault(ctx: ProbeContext) -> u32 {
+    let mut pc = 0u64;
+    let top = register(&ctx, SP_OFFSET) as *const c_void;
+    // SAFETY: `pc` has eight bytes; whether `top` can be read is the helper's business.
+    let failed = unsafe { bpf_copy_from_user((&raw mut pc).cast(), size_of::<u64>() as u32, top) } != 0;
+    if failed {
+        return 0;
+    }
+    // SAFETY: user space changes nothing in the map once the program is loaded.
+    let slot = unsafe { FAULTS.get(pc.wrapping_sub(register(&ctx, IP_OFFSET))) }.copied();
+    if let Some(slot) = slot
+        && is_wanted()
+        && let Some(counter) = COUNTERS.get_ptr_mut(slot)
+    {
+        hit(counter, slot);
+    }
+    0
+}
+
+#[inline(always)]
+fn register(ctx: &ProbeContext, offset: usize) -> u64 {
+    // SAFETY: `pt_regs` is longer than that on every 64-bit architecture, or the verifier would say so.
+    unsafe { ctx.as_ptr().byte_add(offset).cast::<u64>().read_volatile() }
+}
+
 #[inline(always)]
 fn holds(ctx: &ProbeContext, condition: Option<u8>) -> bool {
     let Some(code) = condition else { return true };
-    // SAFETY: `pt_regs` is longer than that on every 64-bit architecture, or the verifier would say so.
-    let flags = unsafe { ctx.as_ptr().byte_add(FLAGS_OFFSET).cast::<u64>().read_volatile() };
-    condition::holds(code, flags)
+    condition::holds(code, register(ctx, FLAGS_OFFSET))
 }
 
 #[inline(always)]

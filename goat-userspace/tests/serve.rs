@@ -137,6 +137,7 @@ impl http::Source for Empty {
             files: vec![],
             points: vec![],
             sites: vec![],
+            fault_entry: None,
             warnings: vec![],
         };
         let report = report::new(&plan, &Counts::none(0, UNIX_EPOCH), DataType::Bool);

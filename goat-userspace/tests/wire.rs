@@ -94,8 +94,11 @@ fn source(answer: &Value) -> Recorded {
                 instruction: vec![0x90],
                 class: ProbeClass::Emulated,
                 condition: None,
+                behind_faults: false,
+                fallback: None,
             })
             .collect(),
+        fault_entry: None,
         warnings: vec![],
     };
     plan.check().unwrap();

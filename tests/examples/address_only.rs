@@ -58,7 +58,15 @@ fn rows(plan: &ProbePlan, binary: &Binary) -> Result<(Rows, BTreeMap<VirtAddr, S
             else {
                 continue;
             };
-            let site = Site { address: row.addr, offset, instruction: code.to_vec(), class, condition: None };
+            let site = Site {
+                address: row.addr,
+                offset,
+                instruction: code.to_vec(),
+                class,
+                condition: None,
+                behind_faults: false,
+                fallback: None,
+            };
             sites.insert(row.addr, site);
             rows.entry((file, row.line)).or_default().push((row.addr, function.name.to_string()));
         }

@@ -127,6 +127,8 @@ pub struct Site {
     pub function: String,
     /// Whether it is in an inlined copy.
     pub inlined: bool,
+    /// `emulated`, `stepped`, `nop5` or `fault`.
+    pub class: String,
 }
 
 /// An address, which JSON holds as a number or as `"0x..."`.

@@ -101,11 +101,15 @@ fn lines_turn_as_the_service_runs_them() -> Result<()> {
     live.process.signal(libc::SIGTERM)?;
     live.process.wait()?;
     browser.until("document.getElementById('link').dataset.up === 'false'")?;
-    let refused = browser.complaints().iter().find(|complaint| {
-        !complaint.contains("ERR_CONNECTION_REFUSED") && !complaint.contains("ERR_INCOMPLETE_CHUNKED")
-    });
-    assert_eq!(refused, None);
+    assert_eq!(complaints(&browser), [""; 0]);
     Ok(())
+}
+
+/// What the browser complains of, but for servers that the test has ended.
+fn complaints(browser: &Browser) -> Vec<&str> {
+    let ended = ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET"];
+    let all = browser.complaints().iter().map(String::as_str);
+    all.filter(|complaint| !ended.iter().any(|end| complaint.contains(end))).collect()
 }
 
 /// No screen makes the page wider than itself, in any scene; the pictures are for people to look at.
@@ -125,7 +129,7 @@ fn every_scene_fits_every_screen() -> Result<()> {
         let down = browser.value("!document.getElementById('down').hidden")?;
         assert_eq!(down, scene == "down", "{scene}");
     }
-    assert_eq!(browser.complaints(), [""; 0]);
+    assert_eq!(complaints(&browser), [""; 0]);
     Ok(())
 }
 

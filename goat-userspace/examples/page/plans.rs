@@ -78,6 +78,8 @@ pub(super) fn huge(points: u32) -> ProbePlan {
         instruction: vec![0x90],
         class: ProbeClass::Emulated,
         condition: None,
+        behind_faults: false,
+        fallback: None,
     };
     let point = |id: u32| {
         let line = (id - 1) % EACH * LINES + 3;
@@ -183,8 +185,11 @@ pub(super) fn cart() -> ProbePlan {
                 instruction: vec![0x90],
                 class: ProbeClass::Emulated,
                 condition: None,
+                behind_faults: false,
+                fallback: None,
             })
             .collect(),
+        fault_entry: None,
         warnings: vec!["the binary does not say which commit it was built from".into()],
     }
 }

@@ -206,6 +206,11 @@ impl Binary {
         self.symbols.iter()
     }
 
+    /// Where the function `name` lies, by the same tables as [`Binary::symbol`].
+    pub fn function_named(&self, name: &str) -> Option<AddrRange> {
+        self.symbols.range(name)
+    }
+
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
         self.symbols.name(addr)

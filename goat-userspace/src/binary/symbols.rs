@@ -31,6 +31,11 @@ impl Symbols {
         self.entries.iter().map(|symbol| (&self.names[symbol.name.clone()], symbol.range))
     }
 
+    /// Where the function `name` lies; the first of several.
+    pub(super) fn range(&self, name: &str) -> Option<AddrRange> {
+        self.entries.iter().find(|s| self.names[s.name.clone()] == *name).map(|s| s.range)
+    }
+
     /// Whether no function is named.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -4,11 +4,13 @@
 mod dominators;
 mod faults;
 mod flags;
+mod loops;
 mod probe_class;
 mod x86_64;
 
 pub use dominators::Dominators;
 pub use flags::{Comparison, Condition, Flags};
+pub use loops::Loops;
 pub use probe_class::{Probe, ProbeClass, classify};
 
 use crate::{
@@ -91,6 +93,8 @@ pub enum Callee {
     DeferProc,
     /// `runtime.gcWriteBarrier`, `wbZero`, `wbMove`: the block and the branch in front of it are the collector's business.
     WriteBarrier,
+    /// One that comes back unless the program dies of it: it neither panics nor waits for anything.
+    Returns,
 }
 
 /// Where control goes from an instruction.

@@ -16,6 +16,8 @@ pub enum ProbeClass {
     Nop5,
     /// Single-stepped out of line.
     Stepped,
+    /// Not probed: a hit is a fault of the instruction, of which the runtime's entry for faults tells.
+    Fault,
 }
 
 impl ProbeClass {
@@ -25,6 +27,7 @@ impl ProbeClass {
             Self::Emulated => "emulated",
             Self::Nop5 => "nop5",
             Self::Stepped => "stepped",
+            Self::Fault => "fault",
         }
     }
 }
@@ -144,7 +147,8 @@ pub fn classify(insn: &Encoding<'_>) -> Probe {
                 // branch_setup_xol_ops turns 66-prefixed branches down, and they are not single-stepped either.
                 return (!insn.prefixes.contains(&0x66)).then_some(ProbeClass::Emulated);
             }
-            0x90 if insn.prefixes.is_empty() && insn.rex == 0 => return Some(ProbeClass::Emulated),
+            // With REX.B it is no nop but xchg with r8, which kernels take for one all the same (insn_is_nop came late).
+            0x90 => return (insn.rex & 1 == 0).then_some(ProbeClass::Emulated),
             0x50..=0x57 if insn.prefixes.is_empty() && matches!(insn.rex, 0 | 0x41) => {
                 return Some(ProbeClass::Emulated);
             }
@@ -177,6 +181,8 @@ mod tests {
     fn follows_the_kernels_tables() {
         use ProbeClass::*;
         check(&[0x90], Some(Emulated)); // nop
+        check(&[0x66, 0x90], Some(Emulated)); // nop of two bytes
+        check(&[0x49, 0x90], None); // xchg r8, rax
         check(&[0x55], Some(Emulated)); // push rbp
         check(&[0x41, 0x54], Some(Emulated)); // push r12
         check(&[0xe8, 0, 0, 0, 0], Some(Emulated)); // call

@@ -90,8 +90,23 @@ fn known_callee<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Opti
         Some("deferreturn") => Callee::DeferReturn,
         Some(name) if name.starts_with("deferproc") => Callee::DeferProc,
         Some(name) if name.starts_with("gcWriteBarrier") || matches!(name, "wbZero" | "wbMove") => Callee::WriteBarrier,
+        Some(name) if always_returns(name) => Callee::Returns,
         _ => Callee::Other,
     }
+}
+
+/// Whether a function of the runtime always comes back: it allocates, which kills the program where there is no memory, or looks a
+/// key up whose hash can't fail. What may panic is left out (`growslice`, `makeslice`, `mapassign`), and so is what may run into memory
+/// that is not there (`memmove`, `duffcopy`, `typedmemmove`).
+fn always_returns(function: &str) -> bool {
+    let looks_up = |prefix: &str| function.strip_prefix(prefix).is_some_and(|rest| rest.contains("_fast"));
+    let allocates = matches!(
+        function,
+        "newobject" | "convT" | "convTnoptr" | "convT16" | "convT32" | "convT64" | "convTstring" | "convTslice"
+    );
+    let makes_text = function.starts_with("concatstring")
+        || matches!(function, "slicebytetostring" | "stringtoslicebyte" | "stringtoslicerune" | "slicerunetostring");
+    allocates || makes_text || looks_up("mapaccess1") || looks_up("mapaccess2")
 }
 
 /// Whether a function comes back to its caller. The compiler puts nothing behind a call that does not.

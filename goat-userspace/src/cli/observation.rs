@@ -113,7 +113,7 @@ impl Observation {
     pub(super) fn say_armed(&self, what: &str, started: Instant) {
         say::status(&format!(
             "{} sites for {} points {} in {what} by {} after {:.0?}",
-            self.plan.sites.len(),
+            self.plan.summary().sites,
             self.plan.summary().observable,
             if self.session().is_some_and(|session| session.waiting() > 0) { "being armed in waves" } else { "armed" },
             self.backend,

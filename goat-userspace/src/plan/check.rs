@@ -44,6 +44,8 @@ pub enum Invalid {
     FileOrder { file: usize },
     #[error("slot {slot}: {what}")]
     Site { slot: usize, what: &'static str },
+    #[error("the entry for faults: an instruction has 1 to 15 bytes")]
+    FaultEntry,
     #[error("precision {0}: there are 1, 2 and 3")]
     Precision(u8),
 }
@@ -90,8 +92,12 @@ impl ProbePlan {
     fn check_sites(&self) -> Result<(), Invalid> {
         for (slot, site) in self.sites.iter().enumerate() {
             let fault = |what| Err(Invalid::Site { slot, what });
-            if site.instruction.is_empty() || site.instruction.len() > MAX_INSTRUCTION {
+            let fallback = site.fallback.as_ref().map(|fallback| &fallback.instruction);
+            if !std::iter::once(&site.instruction).chain(fallback).all(|bytes| is_instruction(bytes)) {
                 return fault("an instruction has 1 to 15 bytes");
+            }
+            if site.is_fault() && (self.fault_entry.is_none() || site.condition.is_some() || site.fallback.is_some()) {
+                return fault("a site for faults is told of by the plan's entry for faults alone");
             }
             if site.condition.is_some_and(|condition| condition.0 > 0xf) {
                 return fault("a condition code has four bits");
@@ -100,7 +106,10 @@ impl ProbePlan {
                 return fault("sites are sorted by their place in the file");
             }
         }
-        Ok(())
+        match &self.fault_entry {
+            Some(entry) if !is_instruction(&entry.instruction) => Err(Invalid::FaultEntry),
+            _ => Ok(()),
+        }
     }
 
     fn check_point(&self, point: &Point) -> Result<(), Invalid> {
@@ -146,6 +155,10 @@ impl ProbePlan {
     }
 }
 
+fn is_instruction(bytes: &[u8]) -> bool {
+    (1..=MAX_INSTRUCTION).contains(&bytes.len())
+}
+
 fn check_range(run: LineRange, place: impl Fn() -> String) -> Result<(), Invalid> {
     let LineRange { first, last } = run;
     if first == 0 || first > last || last > MAX_LINE {
@@ -171,8 +184,8 @@ fn check_set(set: &LineSet, place: impl Fn() -> String) -> Result<(), Invalid> {
 mod tests {
     use super::*;
     use crate::{
-        addr::FileOffset,
-        plan::{Condition, sample},
+        addr::{FileOffset, VirtAddr},
+        plan::{Condition, Fallback, FaultEntry, ProbeClass, sample},
     };
 
     #[test]
@@ -203,8 +216,20 @@ mod tests {
         check(|p| p.files.reverse(), "file 1 does not come behind");
         check(|p| p.sites[0].instruction.clear(), "slot 0: an instruction has");
         check(|p| p.sites[0].instruction = vec![0x90; 16], "slot 0: an instruction has");
+        check(|p| p.sites[0].class = ProbeClass::Fault, "slot 0: a site for faults");
+        check(|p| p.sites[0].fallback = Some(fallback(0)), "slot 0: an instruction has");
+        check(|p| p.fault_entry = Some(fault_entry(16)), "the entry for faults");
         check(|p| p.sites[0].condition = Some(Condition(16)), "slot 0: a condition code");
         check(|p| p.sites[0].offset = FileOffset(u64::MAX), "slot 1: sites are sorted");
+    }
+
+    fn fallback(len: usize) -> Fallback {
+        let (address, offset) = (VirtAddr(0), FileOffset(0));
+        Fallback { address, offset, instruction: vec![0x90; len], class: ProbeClass::Stepped }
+    }
+
+    fn fault_entry(len: usize) -> FaultEntry {
+        FaultEntry { address: VirtAddr(0), offset: FileOffset(0), instruction: vec![0x90; len] }
     }
 
     fn sites_of(plan: &mut ProbePlan, point: usize) -> &mut Vec<u32> {

@@ -1,8 +1,10 @@
 //! A compiled function with what is known of each of its instructions: the source position, and the inlined call it came from.
 
+use std::cell::OnceCell;
+
 use crate::{
     binary::{Binary, FileId, Function},
-    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flags, Flow},
+    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flags, Flow, Loops},
 };
 
 /// A decoded function of the binary.
@@ -16,6 +18,8 @@ pub(super) struct Compiled<'b> {
     pub(super) tells: Vec<bool>,
     /// By instruction.
     places: Vec<Place>,
+    /// Found when first asked for.
+    loops: OnceCell<Loops>,
 }
 
 /// Where an instruction comes from.
@@ -97,7 +101,7 @@ impl<'b> Compiled<'b> {
             let barrier = cfg.insns[block.first..block.end].iter().any(|i| i.callee == Callee::WriteBarrier);
             tells[b] &= !block.prologue && !block.panics && !barrier;
         }
-        Ok(Self { function, cfg, dominators, backwards, tells, places })
+        Ok(Self { function, cfg, dominators, backwards, tells, places, loops: OnceCell::new() })
     }
 
     /// The line that the instruction belongs to in the body of `node` (`None`: the function's own body): its own, or that of
@@ -156,6 +160,11 @@ impl<'b> Compiled<'b> {
     pub(super) fn is_solid(&self, insn: usize) -> bool {
         let insn = &self.cfg.insns[insn];
         insn.effect || matches!(insn.flow, Flow::Branch(..) | Flow::Table | Flow::Panic { explicit: true })
+    }
+
+    /// The function's loops.
+    pub(super) fn loops(&self) -> &Loops {
+        self.loops.get_or_init(|| Loops::new(&self.cfg, &self.dominators))
     }
 
     /// The first block behind the stack check.

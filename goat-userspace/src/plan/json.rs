@@ -53,6 +53,8 @@ struct SiteOf<'a> {
     inlined: bool,
     class: ProbeClass,
     condition: Option<Condition>,
+    /// What is probed instead where faults can't be told of, or a condition costs more than it saves.
+    fallback: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -93,9 +95,10 @@ fn view_of<'a>(plan: &'a ProbePlan, point: &'a super::Point) -> Option<Point<'a>
             .iter()
             .flat_map(|instance| instance.sites.iter().map(move |&slot| (instance, slot)))
             .filter_map(|(instance, slot)| {
-                let Site { address, offset, class, condition, .. } = plan.sites.get(slot as usize)?;
+                let Site { address, offset, class, condition, fallback, .. } = plan.sites.get(slot as usize)?;
                 let (address, offset) = (address.to_string(), offset.to_string());
                 let (class, condition) = (*class, *condition);
+                let fallback = fallback.as_ref().map(|fallback| fallback.address.to_string());
                 Some(SiteOf {
                     address,
                     offset,
@@ -103,6 +106,7 @@ fn view_of<'a>(plan: &'a ProbePlan, point: &'a super::Point) -> Option<Point<'a>
                     inlined: instance.inlined,
                     class,
                     condition,
+                    fallback,
                 })
             })
             .collect(),
@@ -154,9 +158,9 @@ mod tests {
             value!({"id": 1, "file": "cart.go", "line": 10, "endLine": 11, "lines": [10, 11], "function": "(*Cart).Add",
                 "kind": "statement", "observable": true, "reason": null, "sites": [
                 {"address": "0x49a1c0", "offset": "0x9a1c0", "function": "example.com/shop/cart.(*Cart).Add",
-                    "inlined": false, "class": "emulated", "condition": null},
+                    "inlined": false, "class": "emulated", "condition": null, "fallback": null},
                 {"address": "0x49a1d0", "offset": "0x9a1d0", "function": "example.com/shop/main.main",
-                    "inlined": true, "class": "emulated", "condition": null}],
+                    "inlined": true, "class": "emulated", "condition": null, "fallback": null}],
                 "blind": []}),
         );
         check("/points/1/sites/0/condition", value!(4));

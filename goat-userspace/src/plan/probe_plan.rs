@@ -36,6 +36,8 @@ pub struct ProbePlan {
     pub points: Vec<Point>,
     /// The sites, by slot; sorted by file offset.
     pub sites: Vec<Site>,
+    /// Where control goes when an instruction has faulted; `None` if no site of the plan needs to know.
+    pub fault_entry: Option<FaultEntry>,
     /// What the user should know before trusting the plan: `the binary does not say which commit it was built from`, ...
     pub warnings: Vec<String>,
 }
@@ -167,6 +169,43 @@ pub struct Site {
     pub class: ProbeClass,
     /// Hits count only where the flags satisfy it; `None` for always.
     pub condition: Option<Condition>,
+    /// Whether its hits are not all: control may end in front of it at an instruction of the same instance that faults, of which a
+    /// site of the class [`ProbeClass::Fault`] tells.
+    pub behind_faults: bool,
+    /// Another place that tells the same for more at each hit, but without a condition, and without sites for faults.
+    pub fallback: Option<Fallback>,
+}
+
+impl Site {
+    /// Whether it is not probed itself: its hits are faults of the instruction.
+    pub fn is_fault(&self) -> bool {
+        self.class == ProbeClass::Fault
+    }
+}
+
+/// A place to probe instead of a site's own: where faults can't be told of, for a site that stands behind an instruction that may
+/// fault; where a site is disarmed once it was hit, for a conditional one, which would trap until then whichever way control goes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The virtual address.
+    pub address: VirtAddr,
+    /// The place in the file.
+    pub offset: FileOffset,
+    /// The original instruction's bytes.
+    pub instruction: Vec<u8>,
+    /// What a hit costs.
+    pub class: ProbeClass,
+}
+
+/// The entry of `runtime.sigpanic0`, which Go's signal handler makes a faulting instruction seem to call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FaultEntry {
+    /// The virtual address.
+    pub address: VirtAddr,
+    /// The place in the file.
+    pub offset: FileOffset,
+    /// The original instruction's bytes.
+    pub instruction: Vec<u8>,
 }
 
 /// A plan in numbers.
@@ -189,16 +228,18 @@ pub struct Summary {
     pub instances: usize,
     /// Copies of observed points that can't be observed themselves.
     pub blind: usize,
-    /// Addresses to probe.
+    /// Addresses to probe, both ways of a branch counted.
     pub sites: usize,
     /// Of these, on instructions that the kernel emulates.
     pub emulated: usize,
+    /// Instructions whose faults count.
+    pub fault_sites: usize,
 }
 
 impl ProbePlan {
     /// The plan in numbers.
     pub fn summary(&self) -> Summary {
-        let mut sum = Summary { points: self.points.len(), sites: self.sites.len(), ..Summary::default() };
+        let mut sum = Summary { points: self.points.len(), ..Summary::default() };
         for file in &self.files {
             sum.no_code_lines += file.no_code.len();
         }
@@ -214,7 +255,12 @@ impl ProbePlan {
                 Status::Excluded(..) => sum.excluded += 1,
             }
         }
-        sum.emulated = self.sites.iter().filter(|s| s.class != ProbeClass::Stepped).count();
+        let (faults, mut sites): (Vec<&Site>, Vec<&Site>) = self.sites.iter().partition(|site| site.is_fault());
+        // Slots that differ in their fallback alone share an address.
+        sites.dedup_by_key(|site| (site.offset, site.condition));
+        sum.sites = sites.len();
+        sum.emulated = sites.iter().filter(|site| site.class != ProbeClass::Stepped).count();
+        sum.fault_sites = faults.len();
         sum
     }
 }

@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Error, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine, Status,
-    Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy, finder::Finder, placement,
-    sites, wrapper,
+    AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
+    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
+    finder::Finder, placement, sites, wrapper,
 };
 use crate::{
-    addr::{AddrRange, VirtAddr},
+    addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Binary, FileId},
+    cfg::Insn,
     diff::ChangeSet,
     lines::LineSet,
     source::{BlockId, FunctionId, SourceIndex},
@@ -76,7 +77,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         warnings.push(format!("{evidence}; lines of these files may be wrong"));
     }
 
-    let mut slots = Slots::default();
+    let fault_entry = fault_entry(inputs.binary);
+    let mut slots = Slots { faults: fault_entry.is_some(), ..Slots::default() };
     let mut statuses: BTreeMap<u32, Gathered> = BTreeMap::new();
     let by_function = points_by_function(inputs.points);
     let finder = Finder::new(inputs.sources, &compiled_file);
@@ -162,6 +164,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         components,
         files: plan_files(inputs),
         points,
+        fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
         sites,
         warnings,
     })
@@ -194,27 +197,65 @@ struct Gathered {
     blind: Vec<Blind>,
 }
 
-/// An address and the flags on which a hit there counts: what makes a site.
-type SiteKey = (VirtAddr, Option<u8>);
+/// What makes a site.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct SiteKey {
+    addr: VirtAddr,
+    /// Whether its faults are counted, and not its hits.
+    is_fault: bool,
+    /// The flags on which a hit there counts.
+    condition: Option<u8>,
+    /// Whether its hits are not all without those of fault slots.
+    behind_faults: bool,
+    /// What may be probed instead: address, class and length.
+    fallback: Option<(VirtAddr, ProbeClass, u8)>,
+}
+
+impl SiteKey {
+    fn of(placed: &placement::Placed, insns: &[Insn]) -> Self {
+        Self {
+            addr: insns[placed.insn].addr,
+            is_fault: false,
+            condition: placed.condition,
+            behind_faults: !placed.faults.is_empty(),
+            fallback: placed.fallback.map(|(insn, class)| (insns[insn].addr, class, insns[insn].len)),
+        }
+    }
+
+    fn fault(addr: VirtAddr) -> Self {
+        Self { addr, is_fault: true, condition: None, behind_faults: false, fallback: None }
+    }
+}
 
 impl Gathered {
     fn add(&mut self, copy: &Copy<'_, '_>, point: &TrackPoint, slots: &mut Slots) {
         let compiled = copy.compiled;
         let function = compiled.function.name.to_string();
         let inlined = copy.node.is_some();
-        let found =
-            if compiled.cfg.incomplete { Err(Unobservable::Speculated) } else { sites::locate(copy, point.anchor) };
-        match found.and_then(|spots| placement::place(&compiled.cfg, &spots)) {
+        let found = if compiled.cfg.incomplete {
+            Err(Unobservable::Speculated)
+        } else {
+            sites::locate(copy, point.anchor).and_then(|spots| placement::place(compiled, &spots, slots.faults))
+        };
+        match found {
             Ok(placed) => {
                 let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
                 let mut keys = Vec::with_capacity(placed.len());
                 for p in placed {
-                    let insn = &compiled.cfg.insns[p.insn];
-                    let key = (insn.addr, p.condition.map(|c| c.0));
-                    // The body of a loop over a function may lie in two copies, inlined into the function that it belongs to.
-                    if !known.contains(&key) {
-                        slots.found.entry(key).or_insert((p.class, insn.len));
-                        keys.push(key);
+                    let insns = &compiled.cfg.insns;
+                    // A fault counts once for the point, though it may be in the way of two copies at once: then without it.
+                    let is_shared = |insn: &usize| known.contains(&SiteKey::fault(insns[*insn].addr));
+                    let is_new = !known.contains(&SiteKey::of(&p, insns));
+                    let p = if is_new && p.faults.iter().any(is_shared) { p.without_faults() } else { p };
+                    let site = SiteKey::of(&p, insns);
+                    let faults =
+                        p.faults.iter().map(|insn| (*insn, SiteKey::fault(insns[*insn].addr), ProbeClass::Fault));
+                    for (insn, key, class) in std::iter::once((p.insn, site, p.class)).chain(faults) {
+                        // The body of a loop over a function may lie in two copies, inlined into the function that it belongs to.
+                        if !known.contains(&key) && !keys.contains(&key) {
+                            slots.found.entry(key).or_insert((class, insns[insn].len));
+                            keys.push(key);
+                        }
                     }
                 }
                 if keys.is_empty() {
@@ -240,7 +281,9 @@ impl Gathered {
 /// Every site once.
 #[derive(Default)]
 struct Slots {
-    found: BTreeMap<SiteKey, (super::ProbeClass, u8)>,
+    found: BTreeMap<SiteKey, (ProbeClass, u8)>,
+    /// Whether faults can be told of.
+    faults: bool,
 }
 
 impl Slots {
@@ -248,16 +291,15 @@ impl Slots {
     fn finish(self, binary: &Binary, points: &mut BTreeMap<u32, Gathered>) -> Vec<Site> {
         let mut sites = Vec::with_capacity(self.found.len());
         let mut slots: BTreeMap<SiteKey, Slot> = BTreeMap::new();
-        for (key @ (address, condition), (class, len)) in self.found {
-            let high = VirtAddr(address.0 + u64::from(len));
-            let (Some(offset), Some(code)) =
-                (binary.file_offset(address), binary.code(AddrRange { low: address, high }))
-            else {
-                continue;
-            };
+        for (key @ SiteKey { addr: address, condition, behind_faults, .. }, (class, len)) in self.found {
+            let Some((offset, instruction)) = instruction_at(binary, address, len) else { continue };
+            let fallback = key.fallback.and_then(|(address, class, len)| {
+                let (offset, instruction) = instruction_at(binary, address, len)?;
+                Some(Fallback { address, offset, instruction, class })
+            });
             slots.insert(key, Slot::try_from(sites.len()).expect("fewer than 2^32 sites"));
             let condition = condition.map(super::Condition);
-            sites.push(Site { address, offset, instruction: code.to_vec(), class, condition });
+            sites.push(Site { address, offset, instruction, class, condition, behind_faults, fallback });
         }
         for gathered in points.values_mut() {
             for (instance, keys) in &mut gathered.instances {
@@ -268,6 +310,22 @@ impl Slots {
         }
         sites
     }
+}
+
+/// Where in the file the instruction lies, and its bytes.
+fn instruction_at(binary: &Binary, address: VirtAddr, len: u8) -> Option<(FileOffset, Vec<u8>)> {
+    let high = VirtAddr(address.0 + u64::from(len));
+    Some((binary.file_offset(address)?, binary.code(AddrRange { low: address, high })?.to_vec()))
+}
+
+/// Where Go's signal handler sends what has faulted. Not re-run by the growth of a stack: it has no frame.
+fn fault_entry(binary: &Binary) -> Option<FaultEntry> {
+    // The linker names which of Go's calling conventions a function has where there are more of that name.
+    let range = ["runtime.sigpanic0", "runtime.sigpanic0.abi0"].iter().find_map(|name| binary.function_named(name))?;
+    let cfg = crate::cfg::build(binary, range).ok()?;
+    let first = cfg.insns.first().filter(|first| first.probe.is_some())?;
+    let (offset, instruction) = instruction_at(binary, first.addr, first.len)?;
+    Some(FaultEntry { address: first.addr, offset, instruction })
 }
 
 fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {

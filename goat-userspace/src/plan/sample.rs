@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    AppInfo, Blind, Component, Condition, Excluded, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site, SourceLine,
-    Status, Unobservable,
+    AppInfo, Blind, Component, Condition, Excluded, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
+    ProbePlan, Site, SourceLine, Status, Unobservable,
 };
 use crate::{
     addr::{FileOffset, VirtAddr},
@@ -82,8 +82,11 @@ pub(crate) fn plan() -> ProbePlan {
                 instruction: vec![0x0f, 0x44, 0xd0 + n],
                 class: if n == 2 { ProbeClass::Stepped } else { ProbeClass::Emulated },
                 condition: (n == 2).then_some(Condition(4)),
+                behind_faults: false,
+                fallback: None,
             })
             .collect(),
+        fault_entry: None,
         warnings: vec!["the binary does not say which commit it was built from".into()],
     }
 }
@@ -101,6 +104,22 @@ pub(crate) fn plan_with_blind_copies() -> ProbePlan {
         blind("main.main", true, Speculated),
     ];
     plan
+}
+
+/// Makes point 1 rely on a fault too, of an instruction behind all others, and lets its first site have a fallback.
+pub(crate) fn add_fault(plan: &mut ProbePlan) {
+    let place = |at: u64| (VirtAddr(0x49_a100 + at), FileOffset(0x9_a100 + at));
+    let ((address, offset), instruction) = (place(0xb0), vec![0x8b, 0x00]);
+    plan.sites[0].behind_faults = true;
+    plan.sites[0].fallback = Some(Fallback { address, offset, instruction, class: ProbeClass::Stepped });
+    let ((address, offset), instruction) = (place(0xf0), vec![0x8b, 0x00]);
+    let (class, condition) = (ProbeClass::Fault, None);
+    plan.sites.push(Site { address, offset, instruction, class, condition, behind_faults: false, fallback: None });
+    let ((address, offset), instruction) = (place(0), vec![0x90]);
+    plan.fault_entry = Some(FaultEntry { address, offset, instruction });
+    if let Status::Observed(instances) = &mut plan.points[0].status {
+        instances[0].sites.push(3);
+    }
 }
 
 fn file(path: &str, changed: std::ops::RangeInclusive<u32>, no_code: &[u32], context: &[u32]) -> PlanFile {
@@ -168,6 +187,7 @@ fn assemble((mut sites, files, mut points, [name, version, warning], owned, prec
         files,
         points,
         sites,
+        fault_entry: None,
         warnings: vec![warning],
     }
 }
@@ -180,6 +200,8 @@ fn any_site() -> impl Strategy<Value = Site> {
             instruction,
             class: ProbeClass::Emulated,
             condition: condition.map(Condition),
+            behind_faults: false,
+            fallback: None,
         },
     )
 }

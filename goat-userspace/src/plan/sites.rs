@@ -279,9 +279,8 @@ pub(super) fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Eviden
     if let [block] = first[..]
         && compiled.cfg.blocks[block].succs.contains(&block)
         && !has_bodies(copy.source.statements[id.0 as usize].kind)
-        && copy
-            .line(compiled.cfg.blocks[block].end - 1)
-            .is_some_and(|line| copy.source.statements[id.0 as usize].span.lines().contains(line))
+        && (compiled.cfg.blocks[block].first..compiled.cfg.blocks[block].end)
+            .all(|i| copy.line(i).is_some_and(|line| copy.source.statements[id.0 as usize].span.lines().contains(line)))
         && let Some(edges) = entered(copy, block)
     {
         return Ok(edges);

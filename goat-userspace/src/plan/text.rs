@@ -43,6 +43,9 @@ fn summary(plan: &ProbePlan, style: Style, out: &mut String) -> std::fmt::Result
         sum.points, plan.granularity, sum.observable, sum.unobservable, sum.excluded
     )?;
     write!(out, "{} sites in {} copies, {} of them on emulated instructions", sum.sites, sum.instances, sum.emulated)?;
+    if sum.fault_sites > 0 {
+        write!(out, ", and {} whose faults count", sum.fault_sites)?;
+    }
     match sum.blind {
         0 => writeln!(out)?,
         blind => writeln!(out, "; {blind} more copies cannot be observed")?,
@@ -123,7 +126,7 @@ fn status(plan: &ProbePlan, point: &Point, width: usize, style: Style, out: &mut
     writeln!(out)?;
     for instance in instances {
         for site in instance.sites.iter().filter_map(|&slot| plan.sites.get(slot as usize)) {
-            let Site { address, class, condition, .. } = site;
+            let Site { address, class, condition, fallback, .. } = site;
             write!(out, "  {:width$}    {address}  {:<8}  ", "", class.as_str())?;
             write!(out, "{}", printable(&instance.function))?;
             if instance.inlined {
@@ -131,6 +134,13 @@ fn status(plan: &ProbePlan, point: &Point, width: usize, style: Style, out: &mut
             }
             if let Some(condition) = condition {
                 write!(out, "{}", style.paint(Tone::Dim, &format!(" (if flags satisfy {})", condition.as_str())))?;
+            }
+            if let Some(fallback) = fallback {
+                write!(
+                    out,
+                    "{}",
+                    style.paint(Tone::Dim, &format!(" (or {} {})", fallback.address, fallback.class.as_str()))
+                )?;
             }
             writeln!(out)?;
         }
@@ -210,6 +220,17 @@ ctl.go
         let copy = |n| Blind { function: format!("f{n}"), ..plan.points[1].blind[0].clone() };
         plan.points[1].blind = (0..8).map(copy).collect();
         check(&plan, "+ 8 copies cannot be observed (speculated): f0, f1, f2, f3, f4, 3 more functions\n");
+    }
+
+    #[test]
+    fn what_may_be_probed_instead_is_shown() {
+        let mut plan = sample::plan();
+        sample::add_fault(&mut plan);
+        let text = text(&plan, Style::PLAIN);
+        let check = |expected: &str| assert!(text.contains(expected), "{text}");
+        check("3 sites in 3 copies, 2 of them on emulated instructions, and 1 whose faults count\n");
+        check("0x49a1c0  emulated  example.com/shop/cart.(*Cart).Add (or 0x49a1b0 stepped)\n");
+        check("0x49a1f0  fault     example.com/shop/cart.(*Cart).Add\n");
     }
 
     #[test]

@@ -102,6 +102,11 @@ impl Arming {
         }
     }
 
+    /// Whether `slot` has no breakpoint of its own: it counts faults.
+    pub(super) fn is_fault(&self, slot: Slot) -> bool {
+        self.sites[slot as usize].class == ProbeClass::Fault
+    }
+
     /// Slots in the order of their offsets.
     pub(super) fn order(&self) -> &[Slot] {
         &self.order
@@ -164,7 +169,12 @@ impl Arming {
         let is_shared = self.is_shared();
         self.for_each_in(text, &slots, |slot, bytes| {
             let site = &self.sites[slot];
-            let armed = bytes.starts_with(self.breakpoint) || (site.class == ProbeClass::Nop5 && bytes[0] == CALL);
+            let armed = match site.class {
+                // Its probe is another's: once linked, it is there.
+                ProbeClass::Fault => true,
+                ProbeClass::Nop5 if bytes[0] == CALL => true,
+                _ => bytes.starts_with(self.breakpoint),
+            };
             match (self.state(slot), armed) {
                 (Armed::Disarmed | Armed::Throttled, true) if !is_shared => {
                     // Failing leaves a probe that costs time and counts right.
@@ -270,7 +280,8 @@ impl Arming {
     fn can_be_disarmed(&self, slot: usize) -> bool {
         let state = self.state(slot);
         // One that is out for a while may go for good, or may have come back: the kernel arms an address anew for each link.
-        matches!(state, Armed::Armed | Armed::Pending | Armed::Throttled) && self.sites[slot].class != ProbeClass::Nop5
+        matches!(state, Armed::Armed | Armed::Pending | Armed::Throttled)
+            && !matches!(self.sites[slot].class, ProbeClass::Nop5 | ProbeClass::Fault)
     }
 
     /// Writes the original bytes over a breakpoint, and over nothing else. The uprobe stays registered: a trap on its way

@@ -33,6 +33,10 @@ pub(super) struct Bindings {
     arming: Arc<Arming>,
     /// By slot.
     sites: Box<[Site]>,
+    /// Slots of faults: one link is made for all of them.
+    faults: Box<[Slot]>,
+    /// Those of them that some site can't do without.
+    needed_faults: Box<[Slot]>,
     /// Slots that the kernel has refused.
     refused: SlotSet,
     settings: Settings,
@@ -97,9 +101,17 @@ const NO_LEASE: &str = "goat can't hold back writers to the file (for another us
 
 impl Bindings {
     /// No binding yet.
-    pub(super) fn new(linker: Linker, arming: Arc<Arming>, sites: Box<[Site]>, settings: Settings) -> Self {
+    pub(super) fn new(
+        linker: Linker,
+        arming: Arc<Arming>,
+        sites: Box<[Site]>,
+        needed_faults: Box<[Slot]>,
+        settings: Settings,
+    ) -> Self {
         let refused = SlotSet::none(sites.len());
-        Self { linker, arming, sites, refused, settings, next: AtomicU64::new(0), list: Mutex::default() }
+        let faults = arming.order().iter().copied().filter(|slot| arming.is_fault(*slot)).collect();
+        let (next, list) = (AtomicU64::new(0), Mutex::default());
+        Self { linker, arming, sites, faults, needed_faults, refused, settings, next, list }
     }
 
     /// The loaded program.
@@ -130,9 +142,11 @@ impl Bindings {
             links: Vec::new(),
         };
         // A covered point's sites have told what they can.
+        let is_wanted = |slot: &Slot| {
+            let told = self.arming.state(*slot as usize) == Armed::Disarmed;
+            !told && !self.refused.contains(*slot) && !self.arming.is_fault(*slot)
+        };
         let one_by_one = binding.is_one_by_one();
-        let is_wanted =
-            |slot: &Slot| self.arming.state(*slot as usize) != Armed::Disarmed && !self.refused.contains(*slot);
         // Before the links: whoever takes the breakpoints of others out has to know of them by then.
         self.arming.announce(&binding.executable, binding.whose());
         if one_by_one {
@@ -142,9 +156,12 @@ impl Bindings {
         }
         binding.waiting = self.arming.order().iter().rev().copied().filter(is_wanted).collect();
         // Before the links: what is hit while they are made can be disarmed at once.
-        let added = self.add_texts(&mut binding).and_then(|_| match self.settings.in_waves {
-            true => Ok(()),
-            false => self.arm(&mut binding, usize::MAX).map(|_| ()),
+        let added = self.add_texts(&mut binding).and_then(|_| {
+            self.arm_faults(&mut binding);
+            match self.settings.in_waves {
+                true => Ok(()),
+                false => self.arm(&mut binding, usize::MAX).map(|_| ()),
+            }
         });
         // A process that ended in between may have passed its number on; one that has not, has it still.
         let gone = binding.process.as_ref().filter(|p| !p.is_current()).map(|p| Error::NoProcess { pid: p.pid() });
@@ -254,6 +271,20 @@ impl Bindings {
     /// Whether the binding is there still.
     pub(super) fn has(&self, id: BindingId) -> bool {
         self.lock().iter().any(|b| b.id == id)
+    }
+
+    /// Before any site, so that no fault is missed that one of them does not count. Where it can't be done, what needs it says so.
+    fn arm_faults(&self, binding: &mut Binding) {
+        let link = self.linker.link_faults(&binding.executable, &binding.scope).unwrap_or_else(|error| {
+            tracing::debug!(%error, "faults are not told of");
+            None
+        });
+        if link.is_none() && binding.process.as_ref().is_none_or(|p| p.is_current()) {
+            self.needed_faults.iter().for_each(|slot| self.arming.refuse(*slot as usize));
+        }
+        binding.links.extend(link);
+        self.faults.iter().for_each(|slot| binding.linked.insert(*slot));
+        self.arming.read_back(&binding.linked, &self.faults);
     }
 
     /// Takes the slots of `out` out of every link and puts those of `back` into new ones, all others staying where they are:

@@ -1,6 +1,11 @@
 //! Which sites tell nothing more: those of points that have been covered.
 
-use crate::plan::{ProbePlan, Slot, Status};
+use std::collections::BTreeMap;
+
+use crate::{
+    addr::FileOffset,
+    plan::{ProbePlan, Site, Slot, Status},
+};
 
 /// Which slots tell nothing more: those of points that have been covered.
 pub(super) struct Coverage {
@@ -34,12 +39,13 @@ impl Coverage {
             slots.push(of_point);
         }
         let (covered, is_done) = (vec![false; slots.len()], vec![false; points.len()]);
-        let together = plan.sites.chunk_by(|a, b| a.offset == b.offset).fold(Vec::new(), |mut together, sites| {
-            let first = together.len() as Slot;
-            let slots: Vec<Slot> = (first..first + sites.len() as Slot).collect();
-            together.extend(std::iter::repeat_n(slots, sites.len()));
-            together
-        });
+        let mut at: BTreeMap<FileOffset, Vec<Slot>> = BTreeMap::new();
+        for (slot, site) in (0..).zip(&plan.sites).filter(|(_, site)| !site.is_fault()) {
+            at.entry(site.offset).or_default().push(slot);
+        }
+        let together =
+            |(slot, site): (Slot, &Site)| if site.is_fault() { vec![slot] } else { at[&site.offset].clone() };
+        let together = (0..).zip(&plan.sites).map(together).collect();
         let mut coverage = Self { points, slots, covered, is_done, together, done: Vec::new() };
         // They were hit, or are of points that were.
         skip.iter().for_each(|slot| drop(coverage.hit(*slot)));

@@ -141,20 +141,19 @@ impl Executable {
         if !is_same_build(&plan.identity, &found) {
             return Err(Error::OtherBinary { planned: describe(&plan.identity), found: describe(&found) });
         }
-        for site in &plan.sites {
-            let mut found = vec![0; site.instruction.len()];
-            match self.file.read_exact_at(&mut found, site.offset.0) {
+        let sites = plan.sites.iter().map(|s| (s.address, s.offset, &s.instruction));
+        let fallbacks = plan.sites.iter().filter_map(|s| s.fallback.as_ref());
+        let fallbacks = fallbacks.map(|f| (f.address, f.offset, &f.instruction));
+        let entry = plan.fault_entry.iter().map(|e| (e.address, e.offset, &e.instruction));
+        for (address, offset, instruction) in sites.chain(fallbacks).chain(entry) {
+            let mut found = vec![0; instruction.len()];
+            match self.file.read_exact_at(&mut found, offset.0) {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => found.clear(),
                 Err(source) => return Err(Error::Read { path, source }),
             }
-            if found.is_empty() || found != site.instruction {
-                return Err(Error::OtherCode {
-                    address: site.address,
-                    offset: site.offset,
-                    planned: hex(&site.instruction),
-                    found: hex(&found),
-                });
+            if found.is_empty() || found != *instruction {
+                return Err(Error::OtherCode { address, offset, planned: hex(instruction), found: hex(&found) });
             }
         }
         Ok(())

@@ -18,11 +18,12 @@ use goat_common::{Cookie, ProcessFilter};
 use super::{
     Error,
     executable::Executable,
+    faults::Faults,
     loader, perf_event,
     process::Process,
     uprobe_multi::{self, Site},
 };
-use crate::plan::Slot;
+use crate::plan::{ProbePlan, Slot};
 
 /// How the kernel is asked for probes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -44,7 +45,12 @@ impl fmt::Display for Backend {
 
 /// The program and its maps.
 pub(super) enum Linker {
-    Multi { maps: loader::Maps, program: OwnedFd },
+    Multi {
+        maps: loader::Maps,
+        program: OwnedFd,
+        /// `None` where the plan does without, or this kernel has to.
+        faults: Option<Faults>,
+    },
     PerfEvent(Box<Mutex<Ebpf>>),
 }
 
@@ -54,8 +60,8 @@ pub(super) enum Scope {
     Everyone,
     /// One process: the kernel traps no other.
     Process(NonZeroU32),
-    /// One process: the program, loaded for it alone, ignores the others' hits.
-    Program(OwnedFd),
+    /// One process: the programs, loaded for it alone, ignore the others' hits.
+    Program(OwnedFd, Option<Faults>),
 }
 
 /// What keeps a few probes in. Closing it takes them out.
@@ -80,20 +86,48 @@ pub(super) struct Linked {
 }
 
 impl Linker {
-    /// Loads the program, for `slots` counters.
-    pub(super) fn load(backend: Backend, slots: usize) -> Result<(Self, MapData, RingBuf<MapData>), Error> {
+    /// Loads the programs for `slots` counters, and for the faults of `plan` where there is one and the kernel can.
+    pub(super) fn load(
+        backend: Backend,
+        slots: usize,
+        plan: Option<&ProbePlan>,
+    ) -> Result<(Self, MapData, RingBuf<MapData>), Error> {
         let everyone = ProcessFilter::default();
         match backend {
             Backend::UprobeMulti => {
                 let (maps, counters, first_hits) = loader::maps(slots)?;
                 let program = loader::for_multi(&maps, everyone)?;
-                Ok((Self::Multi { maps, program }, counters, first_hits))
+                // What a kernel may lack is a program that waits for user memory (6.6 has it).
+                let faults =
+                    plan.map_or(Ok(None), |plan| Faults::load(plan, &maps, everyone)).unwrap_or_else(|error| {
+                        tracing::debug!(%error, "faults are not told of");
+                        None
+                    });
+                Ok((Self::Multi { maps, program, faults }, counters, first_hits))
             }
             Backend::PerfEvent => {
                 let loader::Loaded { program, counters, first_hits } = loader::for_perf_event(slots, everyone)?;
                 Ok((Self::PerfEvent(Box::new(Mutex::new(program))), counters, first_hits))
             }
         }
+    }
+
+    /// Whether faults are told of.
+    pub(super) fn tells_faults(&self) -> bool {
+        matches!(self, Self::Multi { faults: Some(_), .. })
+    }
+
+    /// Attaches the program for faults, if there is one.
+    pub(super) fn link_faults(&self, executable: &Executable, scope: &Scope) -> Result<Option<Link>, Error> {
+        let (faults, pid) = match (self, scope) {
+            (_, Scope::Program(_, own)) => (own, None),
+            (Self::Multi { faults, .. }, Scope::Process(pid)) => (faults, Some(*pid)),
+            (Self::Multi { faults, .. }, Scope::Everyone) => (faults, None),
+            (Self::PerfEvent(_), _) => (&None, None),
+        };
+        let link = faults.as_ref().map(|faults| faults.link(executable, pid.map_or(0, NonZeroU32::get))).transpose()?;
+        // None that could be taken out of it.
+        Ok(link.map(|link| Link::Multi { link, slots: Box::default() }))
     }
 
     /// How it links.
@@ -111,7 +145,11 @@ impl Linker {
         match (process.kernel_pid().and_then(NonZeroU32::new), self) {
             (Some(pid), Self::PerfEvent(_)) => Ok(Scope::Process(pid)),
             (Some(pid), Self::Multi { .. }) if kernel_filters => Ok(Scope::Process(pid)),
-            (_, Self::Multi { maps, .. }) => Ok(Scope::Program(loader::for_multi(maps, process.filter()?)?)),
+            (_, Self::Multi { maps, faults, .. }) => {
+                let filter = process.filter()?;
+                let own = faults.as_ref().map(|faults| faults.reloaded(maps, filter)).transpose()?;
+                Ok(Scope::Program(loader::for_multi(maps, filter)?, own))
+            }
             (None, Self::PerfEvent(_)) => Err(Error::OtherNumbers { pid: process.pid() }),
         }
     }
@@ -122,7 +160,7 @@ impl Linker {
         let pid = if let Scope::Process(pid) = scope { Some(*pid) } else { None };
         match self {
             Self::Multi { program, .. } => {
-                let program = if let Scope::Program(own) = scope { own } else { program };
+                let program = if let Scope::Program(own, _) = scope { own } else { program };
                 let pid = pid.map_or(0, NonZeroU32::get);
                 let uprobe_multi::Linked { links, refused } =
                     uprobe_multi::link_all(program.as_fd(), &path, sites, pid)?;

@@ -7,13 +7,14 @@ use std::{
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, Map, MapData, RingBuf},
+    maps::{Array, HashMap, Map, MapData, RingBuf},
     programs::UProbe,
 };
 use aya_obj::Object;
-use goat_common::{COUNTERS, FIRST_HITS, PROCESS_FILTER, PROGRAM, ProcessFilter, TRAPS};
+use goat_common::{COUNTERS, FAULT_PROGRAM, FAULTS, FIRST_HITS, PROCESS_FILTER, PROGRAM, ProcessFilter, TRAPS};
 
 use super::{Error, uprobe_multi};
+use crate::plan::Slot;
 
 /// Built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("goat.bpf.o");
@@ -52,27 +53,52 @@ pub(super) fn maps(slots: usize) -> Result<(Maps, MapData, RingBuf<MapData>), Er
 /// do both, but reads all of the kernel's type information first, which takes longer than anything else in attaching, and
 /// keeps the relocated instructions to itself.)
 pub(super) fn for_multi(maps: &Maps, filter: ProcessFilter) -> Result<OwnedFd, Error> {
+    program(PROGRAM, maps, filter, None)
+}
+
+/// Loads the program for the entry of faults, for uprobe_multi links: `faults` are distances from the entry, with their slots.
+pub(super) fn fault_program(maps: &Maps, filter: ProcessFilter, faults: &[(u64, Slot)]) -> Result<OwnedFd, Error> {
+    let object = Object::parse(OBJECT).map_err(load_error)?;
+    let map = create(&object, FAULTS, Some(entries(faults.len())))?;
+    let fd = map.fd().as_fd().try_clone_to_owned().map_err(load_error)?;
+    let mut map = HashMap::<_, u64, u32>::try_from(Map::HashMap(map)).map_err(load_error)?;
+    for (distance, slot) in faults {
+        map.insert(distance, slot, 0).map_err(load_error)?;
+    }
+    program(FAULT_PROGRAM, maps, filter, Some(&fd))
+}
+
+fn program(name: &str, maps: &Maps, filter: ProcessFilter, faults: Option<&OwnedFd>) -> Result<OwnedFd, Error> {
     let mut object = Object::parse(OBJECT).map_err(load_error)?;
+    let wanted = object.programs.get(name).ok_or_else(absent)?.function_key();
+    // What is not loaded may name maps that are not there.
+    object.functions.retain(|key, _| *key == wanted);
+    object.programs.retain(|other, _| other == name);
     let globals = create(&object, GLOBALS, None)?;
-    let descriptors = [
+    let mut descriptors = vec![
         (COUNTERS, maps.counters.as_raw_fd()),
         (FIRST_HITS, maps.first_hits.as_raw_fd()),
         (TRAPS, maps.traps.as_raw_fd()),
         (GLOBALS, globals.fd().as_fd().as_raw_fd()),
     ];
+    descriptors.extend(faults.map(|fd| (FAULTS, fd.as_raw_fd())));
     let described = std::mem::take(&mut object.maps);
-    let described = descriptors.map(|(name, fd)| (name, fd, &described[name]));
+    let described = descriptors.into_iter().map(|(name, fd)| (name, fd, &described[name]));
     let sections = object.functions.keys().map(|(section, _)| *section).collect();
-    object.relocate_maps(described.into_iter(), &sections).map_err(load_error)?;
+    object.relocate_maps(described, &sections).map_err(load_error)?;
     object.relocate_calls(&sections).map_err(load_error)?;
-    let program = object.programs.get(PROGRAM).ok_or_else(absent)?;
+    let program = object.programs.get(name).ok_or_else(absent)?;
     let function = object.functions.get(&program.function_key()).ok_or_else(absent)?;
     let code: Vec<u8> = function.instructions.iter().flat_map(encode).collect();
     let license: CString = program.license.clone();
 
     let mut global = Array::<_, ProcessFilter>::try_from(Map::Array(globals)).map_err(load_error)?;
     global.set(0, filter, 0).map_err(load_error)?;
-    uprobe_multi::load(&code, &license).map_err(|e| Error::kernel("load the uprobe program", e))
+    let loaded = match faults {
+        Some(_) => uprobe_multi::load_sleepable(&code, &license),
+        None => uprobe_multi::load(&code, &license),
+    };
+    loaded.map_err(|e| Error::kernel("load the uprobe program", e))
 }
 
 fn create(object: &Object, name: &str, entries: Option<u32>) -> Result<MapData, Error> {
@@ -130,7 +156,8 @@ mod tests {
     fn the_committed_object_holds_what_goat_common_names() {
         let object = Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM), "{:?}", object.programs.keys());
-        for map in [COUNTERS, FIRST_HITS, TRAPS, GLOBALS] {
+        assert!(object.programs.contains_key(FAULT_PROGRAM), "{:?}", object.programs.keys());
+        for map in [COUNTERS, FAULTS, FIRST_HITS, TRAPS, GLOBALS] {
             assert!(object.maps.contains_key(map), "{map} is not in {:?}", object.maps.keys());
         }
         assert_eq!(object.license.to_str().unwrap(), "Apache-2.0");

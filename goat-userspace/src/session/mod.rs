@@ -11,6 +11,7 @@ mod coverage;
 mod cpu_time;
 mod error;
 mod executable;
+mod faults;
 mod features;
 mod finder;
 mod governor;
@@ -153,14 +154,16 @@ const _: () = {
 pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> {
     executable::check_arch(&plan.identity)?;
     let (backend, pid_filter) = choose(options.backend)?;
-    check_limits(plan.sites.len(), backend)?;
-    let arming = Arc::new(Arming::new(plan));
-    options.skip.iter().for_each(|slot| arming.skip(*slot as usize));
-    let (linker, counters, first_hits) = Linker::load(backend, plan.sites.len())?;
-    let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
+    check_limits(plan.sites.iter().filter(|site| !site.is_fault()).count(), backend)?;
+    let (linker, counters, first_hits) = Linker::load(backend, plan.sites.len(), Some(plan))?;
     let can_write = options.verify || (options.disarm_by == DisarmBy::Relink && backend == Backend::UprobeMulti);
     let disarm = options.disarm && can_write;
     let max_overhead = options.max_overhead.filter(|_| can_write);
+    let settled = faults::settle(plan, linker.tells_faults(), disarm);
+    let arming = Arc::new(Arming::new(&settled));
+    options.skip.iter().for_each(|slot| arming.skip(*slot as usize));
+    let counters = Arc::new(Counters::open(counters.fd().as_fd(), plan.sites.len())?);
+    let needed = if settled.fault_entry.is_some() { faults::needed(&settled).collect() } else { Box::default() };
     let settings = Settings {
         proc: options.proc.clone(),
         kernel_filters: pid_filter && !options.filter_in_program,
@@ -172,7 +175,7 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     if let (Some(_), Linker::Multi { program, .. }) = (max_overhead, &linker) {
         calibrate::start(program, Arc::clone(&ledger));
     }
-    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(plan), settings));
+    let bindings = Arc::new(Bindings::new(linker, Arc::clone(&arming), sites(&settled), needed, settings));
     let breakpoints = Arc::new(Breakpoints::new(
         Arc::clone(&arming),
         Arc::clone(&bindings),
@@ -183,10 +186,10 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
     ));
     let throttle = |share| {
         let (ledger, arming) = (Arc::clone(&ledger), Arc::clone(&arming));
-        Throttle::new(plan, share, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
+        Throttle::new(&settled, share, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
     };
     let duties = Duties {
-        coverage: disarm.then(|| Coverage::new(plan, &options.skip)),
+        coverage: disarm.then(|| Coverage::new(&settled, &options.skip)),
         throttle: max_overhead.map(throttle),
         breakpoints: Arc::clone(&breakpoints),
         counters: Arc::clone(&counters),

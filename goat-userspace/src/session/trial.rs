@@ -49,7 +49,7 @@ pub fn run() -> Result<Trial, Error> {
 
     let started = Instant::now();
     let site = Site { offset, cookie: Cookie { slot: 0, condition: None }.pack() };
-    let (linker, counters, _first_hits) = Linker::load(backend, 1)?;
+    let (linker, counters, _first_hits) = Linker::load(backend, 1, None)?;
     let scope = linker.scope(Some(&process), kernel_filters)?;
     let linker::Linked { links, refused } = linker.link(&executable, &[site], &scope)?;
     let attach_time = started.elapsed();

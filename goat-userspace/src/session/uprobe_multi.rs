@@ -18,6 +18,7 @@ const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_PROG_TYPE_KPROBE: u32 = 2;
 const BPF_TRACE_UPROBE_MULTI: u32 = 48;
+const BPF_F_SLEEPABLE: u32 = 1 << 4;
 
 /// The kernel's own error for an instruction that uprobes refuse (ENOTSUPP in include/linux/errno.h, which libc has not).
 const ENOTSUPP: i32 = 524;
@@ -78,6 +79,15 @@ struct LinkCreate {
 
 /// Loads relocated instructions (8 bytes each) as a program for uprobe_multi links.
 pub(super) fn load(instructions: &[u8], license: &CStr) -> io::Result<OwnedFd> {
+    load_with(instructions, license, 0)
+}
+
+/// The same for a program that may wait for user memory.
+pub(super) fn load_sleepable(instructions: &[u8], license: &CStr) -> io::Result<OwnedFd> {
+    load_with(instructions, license, BPF_F_SLEEPABLE)
+}
+
+fn load_with(instructions: &[u8], license: &CStr, prog_flags: u32) -> io::Result<OwnedFd> {
     let mut attributes = ProgLoad {
         prog_type: BPF_PROG_TYPE_KPROBE,
         insn_cnt: u32::try_from(instructions.len() / 8).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
@@ -87,7 +97,7 @@ pub(super) fn load(instructions: &[u8], license: &CStr) -> io::Result<OwnedFd> {
         log_size: 0,
         log_buf: 0,
         kern_version: 0,
-        prog_flags: 0,
+        prog_flags,
         prog_name: *b"goat_hit\0\0\0\0\0\0\0\0",
         prog_ifindex: 0,
         expected_attach_type: BPF_TRACE_UPROBE_MULTI,

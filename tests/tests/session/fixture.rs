@@ -100,6 +100,8 @@ impl Program {
             instruction: instruction.bytes.clone(),
             class: if instruction.bytes == [0x0f, 0x1f, 0x44, 0, 0] { ProbeClass::Nop5 } else { ProbeClass::Stepped },
             condition: condition.map(Condition),
+            behind_faults: false,
+            fallback: None,
         };
         let point = |slot: u32| Point {
             id: slot + 1,
@@ -121,6 +123,7 @@ impl Program {
             files: Vec::new(),
             points: (0..sites.len() as u32).map(point).collect(),
             sites: sites.iter().map(site).collect(),
+            fault_entry: None,
             warnings: Vec::new(),
         }
     }

@@ -133,7 +133,10 @@ fn command(binary: &Path, probes: Option<(&Path, &Path, &Path)>, drive: &Drive) 
         None => Command::new(binary),
         Some((goat, plan, report)) => {
             let mut run = goat::clean(goat);
-            run.args(["run", "--data-type", "count", "--plan"]).arg(plan).arg("--report").arg(report);
+            run.args(["run", "--data-type", "count", "--max-overhead", "off", "--plan"])
+                .arg(plan)
+                .arg("--report")
+                .arg(report);
             run.arg("--").arg(binary);
             run
         }

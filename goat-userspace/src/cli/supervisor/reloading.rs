@@ -120,7 +120,7 @@ impl Supervisor {
             say::status(&format!(
                 "reloaded: {} points at {} sites, {} granularity; what both plans have is kept",
                 new.plan().summary().observable,
-                new.plan().sites.len(),
+                new.plan().summary().sites,
                 new.plan().granularity,
             ));
             detach_in_background(old);

@@ -19,7 +19,8 @@ impl Costs {
     pub(in crate::session) fn of(&self, class: ProbeClass) -> Cost {
         match class {
             ProbeClass::Emulated | ProbeClass::Nop5 => self.emulated,
-            ProbeClass::Stepped => self.stepped,
+            // The entry for faults begins with an instruction that is stepped.
+            ProbeClass::Stepped | ProbeClass::Fault => self.stepped,
         }
     }
 }
