@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     binary::{Binary, FileId, LineSource},
-    cfg, cli, plan,
+    cfg, cli, plan, state,
     style::Style,
 };
 
@@ -31,14 +31,19 @@ pub fn binary(bytes: Vec<u8>, lines: LineSource) {
 
 /// Reads, checks, shows and writes a plan.
 pub fn plan(bytes: &[u8]) {
-    let Ok(plan) = plan::decode(bytes) else { return };
-    if plan.check().is_err() {
-        return;
-    }
+    // With the right checksum, or as it is.
+    let Ok(plan) = plan::decode_body(bytes).or_else(|_| plan::decode(bytes)) else { return };
     let _ = plan::text(&plan, Style::PLAIN);
     let _ = plan::json(&plan);
     let again = plan::encode(&plan).expect("a plan that was read can be written");
     assert!(plan::decode(&again).is_ok_and(|again| again == plan));
+}
+
+/// Reads and writes a kept state.
+pub fn state(bytes: &[u8]) {
+    let Ok(state) = state::decode_body(bytes).or_else(|_| state::decode(bytes)) else { return };
+    let again = state::encode(&state).expect("a state that was read can be written");
+    assert!(state::decode(&again).is_ok_and(|again| state::encode(&again).is_ok()));
 }
 
 /// Reads a configuration.

@@ -66,6 +66,7 @@ impl Browser {
     }
 
     /// Calls a method and gives its result.
+    #[expect(clippy::needless_pass_by_value, reason = "each call is made of a value on the spot")]
     pub fn call(&mut self, method: &str, parameters: Value) -> Result<Value> {
         self.last += 1;
         let call = json!({"id": self.last, "method": method, "params": parameters});

@@ -129,6 +129,31 @@ pub struct Site {
     pub inlined: bool,
     /// `emulated`, `stepped`, `nop5` or `fault`.
     pub class: String,
+    /// The virtual address that is probed instead in some cases.
+    #[serde(deserialize_with = "number_or_none", default)]
+    pub fallback: Option<u64>,
+}
+
+impl Plan {
+    /// Where breakpoints may be, each site's own address first; of no fault, which needs none.
+    pub fn probed(&self) -> Vec<Vec<u64>> {
+        let sites = self.points.iter().flat_map(|point| &point.sites).filter(|site| site.class != "fault");
+        let places = |site: &Site| std::iter::once(site.address).chain(site.fallback).collect();
+        let distinct: std::collections::BTreeSet<Vec<u64>> = sites.map(places).collect();
+        distinct.into_iter().collect()
+    }
+
+    /// The same for a goat that counts: it probes the sites themselves.
+    pub fn addresses(&self) -> Vec<u64> {
+        let own: std::collections::BTreeSet<u64> = self.probed().iter().map(|places| places[0]).collect();
+        own.into_iter().collect()
+    }
+}
+
+fn number_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Number(#[serde(deserialize_with = "number")] u64);
+    Option::<Number>::deserialize(deserializer).map(|number| number.map(|Number(number)| number))
 }
 
 /// An address, which JSON holds as a number or as `"0x..."`.

@@ -273,7 +273,7 @@ struct Target {
 impl Target {
     fn start(shop: &Shop) -> Result<Self> {
         let plan = args(shop).read()?;
-        let addresses: Vec<_> = plan.points.iter().flat_map(|p| p.sites.iter().map(|site| site.address)).collect();
+        let addresses: Vec<u64> = plan.probed().into_iter().flatten().collect();
         ensure!(!addresses.is_empty(), "no sites are planned");
         let shopd = Shopd::start(&shop.shopd)?;
         let before = text::bytes(shopd.process.pid(), &addresses)?;

@@ -1,7 +1,5 @@
 //! goat beside a live shopd, attached by pid: what it answers over HTTP, and that it leaves the service as it found it.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, ensure};
 use goat_tests::{
     http::Answer,
@@ -186,9 +184,7 @@ fn leaves_the_text_as_it_was(signal: i32) -> Result<()> {
         return Ok(());
     }
     let shop = shop::shop()?;
-    let addresses: BTreeSet<u64> =
-        plan_args(&shop).read()?.points.iter().flat_map(|point| point.sites.iter().map(|site| site.address)).collect();
-    let addresses: Vec<u64> = addresses.into_iter().collect();
+    let addresses = plan_args(&shop).read()?.addresses();
     ensure!(!addresses.is_empty(), "no sites are planned");
     let shopd = Shopd::start(&shop.shopd)?;
     let pid = shopd.process.pid();

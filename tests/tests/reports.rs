@@ -364,7 +364,11 @@ fn without_time(format: &str, text: &str) -> String {
         // One line of JSON: the field alone.
         "json" => cut(text, "\"taken\":\"", "\""),
         "sarif" => cut(text, "\"endTimeUtc\":\"", "\""),
-        "html" => cut(text, "<time", "</time>"),
+        // The plot ends where the report was taken.
+        "html" => {
+            let text = cut(&cut(text, "<time", "</time>"), "<figure class=\"plot\">", "</figure>");
+            cut(&text, "\"end\":", ",")
+        }
         "cobertura" => cut(text, "timestamp=\"", "\""),
         "junit" => text.lines().map(|line| cut(line, "timestamp=\"", "\"") + "\n").collect(),
         "markdown" => {

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::repository;
 
-const TARGETS: [&str; 6] = ["elf", "dwarf", "pclntab", "build-info", "plan", "yaml"];
+const TARGETS: [&str; 7] = ["elf", "dwarf", "pclntab", "build-info", "plan", "state", "yaml"];
 
 /// What cargo-fuzz passes on Linux, without a sanitizer.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use crate::repository;
 
 /// goat's modules by layer: a module may name those of lower layers. Those of layer 0 may name each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["addr", "lines", "counts", "status", "paths", "data_type", "style"],
     &["diff", "source", "binary"],
     &["track", "cfg"],
@@ -16,6 +16,8 @@ const LAYERS: [&[&str]; 7] = [
     &["session", "report", "state"],
     &["http"],
     &["cli"],
+    // Only in builds for the fuzz targets.
+    &["fuzzing"],
 ];
 
 /// What the layers would allow and the design does not: who, whom.

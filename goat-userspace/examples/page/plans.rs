@@ -90,7 +90,7 @@ pub(super) fn huge(points: u32) -> ProbePlan {
             lines: LineSet::from_iter([line]),
             function: format!("handler{}", (id - 1) % EACH / 5),
             kind: "statement".into(),
-            status: if id % 17 == 0 {
+            status: if id.is_multiple_of(17) {
                 Status::Unobservable(Unobservable::Speculated)
             } else {
                 Status::Observed(vec![Instance { function: "f".into(), inlined: false, sites: vec![id - 1] }])

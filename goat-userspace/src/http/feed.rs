@@ -121,11 +121,11 @@ impl Feed {
                 if status {
                     told = began;
                     let text = event("status", None, &tracing_json::view(&snapshot.status, snapshot.report.taken));
-                    state.send(text);
+                    state.send(&text);
                 }
                 if beat.elapsed() >= HEARTBEAT {
                     beat = began;
-                    state.send(Bytes::from_static(b": still here\n\n"));
+                    state.send(&Bytes::from_static(b": still here\n\n"));
                 }
                 state.listeners.retain(|listener| !listener.is_closed());
                 if state.listeners.is_empty() {
@@ -158,7 +158,7 @@ impl State {
             let _ = self.known.learn(&snapshot.report, true);
             if was_another {
                 let text = event("snapshot", Some(&self.place()), &news::summary(snapshot, false));
-                self.send(text);
+                self.send(&text);
             }
             return true;
         }
@@ -170,13 +170,13 @@ impl State {
             while self.kept.len() > KEPT || bytes > KEPT_BYTES {
                 bytes -= self.kept.pop_front().map_or(bytes, |(_, text)| text.len());
             }
-            self.send(text);
+            self.send(&text);
         }
         true
     }
 
     /// Whoever is too far behind is let go.
-    fn send(&mut self, text: Bytes) {
+    fn send(&mut self, text: &Bytes) {
         self.listeners.retain(|listener| listener.try_send(text.clone()).is_ok());
     }
 

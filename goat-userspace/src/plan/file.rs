@@ -177,6 +177,12 @@ pub fn decode(bytes: &[u8]) -> Result<ProbePlan, ContentError> {
     Ok(plan)
 }
 
+/// The plan in what a plan file holds once its checksum is right.
+#[cfg(fuzzing)]
+pub fn decode_body(plain: &[u8]) -> Result<ProbePlan, ContentError> {
+    decode(&pack(plain)?)
+}
+
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, ContentError> {
     let Some(body) = bytes.strip_prefix(&MAGIC) else {
         return Err(ContentError::NotAPlan);

@@ -33,6 +33,8 @@ mod wrapper;
 pub use crate::cfg::{Condition, ProbeClass};
 pub use check::Invalid;
 pub use error::Error;
+#[cfg(fuzzing)]
+pub use file::decode_body;
 pub use file::{ContentError, Digest, Error as FileError, decode, digest, encode, read, write};
 pub use json::json;
 pub use observability::{Excluded, Unobservable};

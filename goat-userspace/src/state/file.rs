@@ -134,6 +134,12 @@ fn pack(body: &[u8]) -> Result<Vec<u8>, ContentError> {
     if size > MAX_FILE { Err(ContentError::TooLarge { size }) } else { Ok(bytes) }
 }
 
+/// The state in what a state file holds once its checksum is right.
+#[cfg(fuzzing)]
+pub fn decode_body(body: &[u8]) -> Result<State, ContentError> {
+    decode(&pack(body)?)
+}
+
 /// The state in the bytes of a state file.
 pub fn decode(bytes: &[u8]) -> Result<State, ContentError> {
     let body = unpack(bytes)?;

@@ -14,6 +14,8 @@ mod replace;
 mod store;
 
 pub use error::{ContentError, Error};
+#[cfg(fuzzing)]
+pub use file::decode_body;
 pub use file::{decode, encode};
 pub use keeper::{INTERVAL, Keeper};
 pub use list::{Found, claim, kept_plans, list, plan_of, put_aside, read, stray_plans};

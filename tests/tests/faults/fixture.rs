@@ -33,6 +33,8 @@ pub struct Fixture {
     pub shopd: Shopd,
     pub dir: TempDir,
     pub plan: PathBuf,
+    /// Where each site's breakpoint may be.
+    sites: Vec<Vec<u64>>,
     addresses: Vec<u64>,
     original: Vec<u8>,
 }
@@ -44,13 +46,13 @@ impl Fixture {
         let dir = tempfile::tempdir()?;
         let args = plan_args(&shop);
         let plan = args.write(dir.path())?;
-        let points = args.read()?.points;
-        let addresses: BTreeSet<u64> = points.iter().flat_map(|point| &point.sites).map(|site| site.address).collect();
+        let sites = args.read()?.probed();
+        let addresses: BTreeSet<u64> = sites.iter().flatten().copied().collect();
         let addresses: Vec<u64> = addresses.into_iter().collect();
         ensure!(!addresses.is_empty(), "the plan has no site");
         let original = text::bytes(shopd.process.pid(), &addresses)?;
         ensure!(!original.contains(&text::INT3), "there is a breakpoint before anything is probed");
-        Ok(Self { shop, shopd, dir, plan, addresses, original })
+        Ok(Self { shop, shopd, dir, plan, sites, addresses, original })
     }
 
     /// Where states are kept.
@@ -82,14 +84,16 @@ impl Fixture {
         Ok(Goat { process, client })
     }
 
-    /// How many addresses hold a breakpoint now.
+    /// How many sites hold a breakpoint now.
     pub fn armed(&self) -> Result<usize> {
-        Ok(self.text()?.iter().filter(|byte| **byte == text::INT3).count())
+        let bytes = self.text()?;
+        let holds = |address: &u64| self.addresses.binary_search(address).is_ok_and(|at| bytes[at] == text::INT3);
+        Ok(self.sites.iter().filter(|places| places.iter().any(holds)).count())
     }
 
-    /// How many addresses are probed.
-    pub fn addresses(&self) -> usize {
-        self.addresses.len()
+    /// How many sites are probed.
+    pub fn sites(&self) -> usize {
+        self.sites.len()
     }
 
     /// Waits until the text at every site is the file's. The kernel takes the probes of a goat that was killed out by itself.

@@ -62,7 +62,7 @@ fn what_was_covered_before_is_not_armed_again() -> Result<()> {
     let fixture = Fixture::new()?;
     let goat = fixture.goat(&[])?;
     let before = fixture.armed()?;
-    assert_eq!(before, fixture.addresses());
+    assert_eq!(before, fixture.sites());
     fixture.round()?;
     let covered = goat.counts()?;
     let left = deadline::until("disarmed sites", || {
@@ -187,7 +187,7 @@ fn two_goats_on_one_target_count_right_each() -> Result<()> {
     fixture.is_untouched()?;
 
     // One asks whether and takes probes out, the other how often: it must not miss them.
-    let all = fixture.addresses();
+    let all = fixture.sites();
     let covered = whether.values().filter(|count| **count > 0).count();
     ensure!(covered > 0 && all > covered);
     let until_out = || {
@@ -441,7 +441,7 @@ fn the_status_says_what_is_traced() -> Result<()> {
     }
     let fields = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
     assert_eq!(fields(&json), fields(&schema["properties"]), "the schema says all");
-    ensure!(json["probes"]["armed"].as_u64() >= Some(fixture.addresses() as u64), "{json}");
+    ensure!(json["probes"]["armed"].as_u64() >= Some(fixture.sites() as u64), "{json}");
     assert_eq!(json["goat"]["pid"], serde_json::json!(goat.process.pid()));
     goat.end()?;
     let gone = goat::run(&["status", "--url", &url])?;

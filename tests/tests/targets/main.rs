@@ -60,8 +60,10 @@ fn several_processes_add_up_and_a_third_is_left_alone() -> Result<()> {
     let (program, dir) = (program()?, directory()?);
     let line = program.line("total += 3")?;
     let plan = program.plan(dir.path(), "line")?;
-    let (mut one, mut two) = (Turns::start(&program.first)?, Turns::start(&program.first)?);
-    let mut third = Turns::start(&program.first)?;
+    // Of its own: another test may observe every process of a file.
+    let path = dir.path().join("turns");
+    deploy(&program.first, &path)?;
+    let (mut one, mut two, mut third) = (Turns::start(&path)?, Turns::start(&path)?, Turns::start(&path)?);
     let pids = format!("{},{}", one.pid(), two.pid());
     let goat = Goat::attach(&["--pid", &pids, "--plan", &plan.to_string_lossy(), "--data-type", "count"])?;
     for (turns, times) in [(&mut one, 1), (&mut two, 10), (&mut third, 100)] {
