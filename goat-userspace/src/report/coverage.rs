@@ -1,6 +1,6 @@
 //! The joined view of plan and counts: what ran, what did not, and what no one can tell.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use super::{
     Estimate,
@@ -75,9 +75,9 @@ pub struct Item {
     /// The changed lines that it answers for.
     pub lines: LineSet,
     /// Its function.
-    pub function: String,
+    pub function: Arc<str>,
     /// `statement`, `part`, `header`, `branch` or `function`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// What can be said of it.
     pub state: State,
     /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`. Of a
@@ -236,8 +236,8 @@ fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -
         line: point.span.first,
         end_line: point.span.last,
         lines: point.lines.clone(),
-        function: point.function.clone(),
-        kind: point.kind.clone(),
+        function: Arc::clone(&point.function),
+        kind: Arc::clone(&point.kind),
         state: State::Excluded,
         reason: point.status.reason(),
         blind: point.blind.len(),
