@@ -69,7 +69,10 @@ pub(super) fn huge(points: u32) -> ProbePlan {
             path: format!("internal/service{:02}/part{n:03}/handlers.go", n / 20).into(),
             changed: lines.clone().filter(|line| line % LINES == 3).collect(),
             no_code: LineSet::new(),
-            source: lines.filter(|line| line % LINES < 6).map(|line| SourceLine { line, text: text(line) }).collect(),
+            source: lines
+                .filter(|line| line % LINES < 6)
+                .map(|line| SourceLine { line, text: text(line).into() })
+                .collect(),
         }
     });
     let site = |n: u32| Site {
@@ -88,7 +91,7 @@ pub(super) fn huge(points: u32) -> ProbePlan {
             file: (id - 1) / EACH,
             span: LineRange::new(line, line),
             lines: LineSet::from_iter([line]),
-            function: format!("handler{}", (id - 1) % EACH / 5),
+            function: format!("handler{}", (id - 1) % EACH / 5).into(),
             kind: "statement".into(),
             status: if id.is_multiple_of(17) {
                 Status::Unobservable(Unobservable::Speculated)

@@ -86,6 +86,11 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
     Binary::open(path, LineSource::Auto)
 }
 
+/// Who the Go binary at `path` is: what [`open`] says of that, without its tables, which take many times its size in memory.
+pub fn identify(path: &Path) -> Result<Identity, Error> {
+    identity::read(&object::Image::open(path)?)
+}
+
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {

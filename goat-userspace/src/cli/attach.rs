@@ -13,7 +13,7 @@ use super::{
     config::Loaded,
     listen,
     live::{self, Live, Server},
-    privileges, say, state_dir,
+    memory, privileges, say, state_dir,
     supervisor::{Running, Supervisor},
 };
 
@@ -24,6 +24,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
         None => listen::by_default(|name| std::env::var(name).ok())?,
     };
     let serving = args.observe.serving(address)?;
+    memory::map_what_is_large();
     let runtime = live::runtime()?;
     let listener = live::bind(&runtime, address)?;
     let supervisor = Supervisor::start(args, loaded, config)?;
@@ -35,6 +36,7 @@ pub(super) fn run(args: &AttachArgs, loaded: &Loaded, config: Option<&Path>) -> 
         Signals::new()?
     };
     let server = Server::start(&runtime, &live, listener, serving)?;
+    memory::give_back();
     let (ended, targets_end) = oneshot::channel();
     let running = supervisor.run(ended)?;
     runtime.block_on(until_ended(&live, &running, signals, targets_end));

@@ -17,6 +17,7 @@ mod left_out;
 mod listen;
 mod live;
 mod man;
+mod memory;
 mod merge;
 mod observation;
 mod patch;

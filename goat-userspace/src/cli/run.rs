@@ -17,6 +17,7 @@ use super::{
     args::RunArgs,
     config::Loaded,
     live::{self, Live, Server},
+    memory,
     observation::Observation,
     plan_source::{self, Plans},
     privileges, say, settings,
@@ -29,6 +30,7 @@ use crate::{
 pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let [program, arguments @ ..] = &*args.command else { anyhow::bail!("no command to run") };
     let binary = find(program)?;
+    memory::map_what_is_large();
     let plan = plan(args, loaded, &binary)?;
     let runtime = live::runtime()?;
     let listener = args.observe.listen.map(|address| {
@@ -52,6 +54,7 @@ pub(super) fn run(args: &RunArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let server = server.transpose()?;
     let child = stopped.resume().with_context(|| format!("cannot run {}", binary.display()))?;
     privileges::reduce(&live, &args.observe, args.state.as_deref(), &[child.id()], true);
+    memory::give_back();
     let status = runtime.block_on(until_ended(child, signals, &live))?;
 
     if let Some(server) = server {

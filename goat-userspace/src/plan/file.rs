@@ -168,12 +168,13 @@ fn pack(plain: &[u8]) -> Result<Vec<u8>, ContentError> {
 /// The plan in the bytes of a plan file; it passes [`ProbePlan::check`].
 pub fn decode(bytes: &[u8]) -> Result<ProbePlan, ContentError> {
     let plain = unpack(bytes)?;
-    let (plan, rest) =
+    let (mut plan, rest) =
         postcard::take_from_bytes::<ProbePlan>(&plain).map_err(|e| ContentError::Decode(e.to_string()))?;
     if !rest.is_empty() {
         return Err(ContentError::Decode(format!("{} bytes too many", rest.len())));
     }
     plan.check()?;
+    plan.compact();
     Ok(plan)
 }
 

@@ -1,5 +1,7 @@
 //! The plan: what to probe, and everything that a report needs to say what the hits mean, without repository or binary.
 
+use std::{collections::HashSet, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 
 use super::{Excluded, Unobservable};
@@ -87,7 +89,7 @@ pub struct SourceLine {
     /// Its number.
     pub line: u32,
     /// Its text, without the line break.
-    pub text: String,
+    pub text: Arc<str>,
 }
 
 /// A track point, resolved.
@@ -102,9 +104,9 @@ pub struct Point {
     /// The changed lines that the point answers for; may be empty for a branch.
     pub lines: LineSet,
     /// The function, as the source names it: `(*Cart).Add`, `Lit.func1`.
-    pub function: String,
+    pub function: Arc<str>,
     /// `statement`, `part`, `header`, `branch` or `function`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// Where it is observed, or why not.
     pub status: Status,
     /// Copies that can't be observed, beside those that are: without a hit on the others, the point may still have run there.
@@ -149,7 +151,7 @@ impl Status {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Instance {
     /// The out-of-line function that holds the copy, by the linker's name.
-    pub function: String,
+    pub function: Arc<str>,
     /// Whether it is an inlined copy.
     pub inlined: bool,
     /// Sites of this copy, no two of which run for the same execution.
@@ -237,6 +239,29 @@ pub struct Summary {
 }
 
 impl ProbePlan {
+    /// Has equal texts share their memory, and gives back what vectors have in reserve: a plan stays as long as its probes, and
+    /// half of it would be the same names and lines again and again.
+    pub(super) fn compact(&mut self) {
+        self.points.shrink_to_fit();
+        self.sites.shrink_to_fit();
+        let mut known: HashSet<Arc<str>> = HashSet::new();
+        let mut share = |text: &mut Arc<str>| match known.get(text) {
+            Some(same) => *text = Arc::clone(same),
+            None => drop(known.insert(Arc::clone(text))),
+        };
+        for file in &mut self.files {
+            file.source.shrink_to_fit();
+            file.source.iter_mut().for_each(|line| share(&mut line.text));
+        }
+        for point in &mut self.points {
+            share(&mut point.function);
+            share(&mut point.kind);
+            if let Status::Observed(instances) = &mut point.status {
+                instances.iter_mut().for_each(|instance| share(&mut instance.function));
+            }
+        }
+    }
+
     /// The plan in numbers.
     pub fn summary(&self) -> Summary {
         let mut sum = Summary { points: self.points.len(), ..Summary::default() };

@@ -148,14 +148,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
             file: point.file,
             span: point.span,
             lines: point.lines.clone(),
-            function: source.functions[point.function.0 as usize].name.clone(),
-            kind: point.kind.as_str().to_owned(),
+            function: source.functions[point.function.0 as usize].name.as_str().into(),
+            kind: point.kind.as_str().into(),
             status,
             blind,
         });
     }
     let components = components(inputs, &points);
-    Ok(ProbePlan {
+    let mut plan = ProbePlan {
         identity: inputs.binary.identity().clone(),
         app: inputs.app.clone(),
         granularity: inputs.granularity,
@@ -167,7 +167,9 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
         sites,
         warnings,
-    })
+    };
+    plan.compact();
+    Ok(plan)
 }
 
 /// Said where no changed file has a name in the binary: as a rule its names are of a place that goat did not guess.
@@ -261,7 +263,7 @@ impl Gathered {
                 if keys.is_empty() {
                     return;
                 }
-                self.instances.push((Instance { function, inlined, sites: Vec::new() }, keys));
+                self.instances.push((Instance { function: function.into(), inlined, sites: Vec::new() }, keys));
             }
             Err(reason) => self.blind.push(Blind { function, inlined, reason }),
         }
@@ -365,7 +367,7 @@ fn plan_files(inputs: &Inputs<'_>) -> Vec<PlanFile> {
                 no_code: inputs.points.no_code[file as usize].clone(),
                 source: shown
                     .into_iter()
-                    .map(|line| SourceLine { line, text: lines[line as usize - 1].to_owned() })
+                    .map(|line| SourceLine { line, text: lines[line as usize - 1].into() })
                     .collect(),
             }
         })

@@ -17,7 +17,7 @@ use crate::{
 /// 3 speculated, 4 excluded by a build constraint, 5 of the other component only, 6 of no component.
 pub(crate) fn plan() -> ProbePlan {
     let instance = |function: &str, inlined, sites: &[u32]| Instance {
-        function: format!("example.com/shop/{function}"),
+        function: format!("example.com/shop/{function}").into(),
         inlined,
         sites: sites.to_vec(),
     };
@@ -94,8 +94,11 @@ pub(crate) fn plan() -> ProbePlan {
 /// [`plan`] with four copies of point 2 that can't be observed.
 pub(crate) fn plan_with_blind_copies() -> ProbePlan {
     use Unobservable::{OptimisedOut, Speculated};
-    let blind =
-        |function: &str, inlined, reason| Blind { function: format!("example.com/shop/{function}"), inlined, reason };
+    let blind = |function: &str, inlined, reason| Blind {
+        function: format!("example.com/shop/{function}").into(),
+        inlined,
+        reason,
+    };
     let mut plan = plan();
     plan.points[1].blind = vec![
         blind("cart.Merge", true, Speculated),
@@ -129,7 +132,7 @@ fn file(path: &str, changed: std::ops::RangeInclusive<u32>, no_code: &[u32], con
             .iter()
             .copied()
             .chain(changed.clone())
-            .map(|line| SourceLine { line, text: format!("\tline{line}(a < b && \"<i>\")") })
+            .map(|line| SourceLine { line, text: format!("\tline{line}(a < b && \"<i>\")").into() })
             .collect(),
         changed: changed.collect(),
         no_code: no_code.iter().copied().collect(),
@@ -216,7 +219,7 @@ fn any_file() -> impl Strategy<Value = PlanFile> {
             path: "".into(),
             changed,
             no_code,
-            source: source.into_iter().map(|(line, text)| SourceLine { line, text }).collect(),
+            source: source.into_iter().map(|(line, text)| SourceLine { line, text: text.into() }).collect(),
         },
     )
 }
@@ -240,7 +243,7 @@ fn any_point() -> impl Strategy<Value = Point> {
             file,
             span: LineRange::new(a, b),
             lines,
-            function,
+            function: function.into(),
             kind: "statement".into(),
             status,
             blind,

@@ -1,6 +1,6 @@
 //! The joined view of plan and counts: what ran, what did not, and what no one can tell.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use super::{
     Estimate,
@@ -11,7 +11,7 @@ use crate::{
     counts::{Armed, Counts, SlotCount},
     lines::LineSet,
     paths::RepoPath,
-    plan::{Excluded, Instance, Point, ProbePlan, Status},
+    plan::{Component, Excluded, Instance, Point, ProbePlan, Status},
 };
 
 /// The answer at an instant. `count` is 0 or 1 under `dataType: bool`.
@@ -75,9 +75,9 @@ pub struct Item {
     /// The changed lines that it answers for.
     pub lines: LineSet,
     /// Its function.
-    pub function: String,
+    pub function: Arc<str>,
     /// `statement`, `part`, `header`, `branch` or `function`.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// What can be said of it.
     pub state: State,
     /// Why it is unobservable, excluded or not armed: a word (`speculated`), and what is known besides behind `": "`. Of a
@@ -191,17 +191,26 @@ impl ComponentReport {
 
 /// Joins `plan` and `counts`. `counts` holds one entry per site of the plan; a site without one has not been hit.
 pub fn new(plan: &ProbePlan, counts: &Counts, data_type: DataType) -> Report {
-    let items: Vec<Item> = plan.points.iter().filter_map(|point| item(plan, point, counts, data_type)).collect();
-    let components: Vec<_> = plan
-        .components
-        .iter()
-        .map(|component| {
-            let items: Vec<_> =
-                items.iter().filter(|item| component.points.binary_search(&item.id).is_ok()).cloned().collect();
-            ComponentReport { id: component.id, name: component.name.clone(), totals: Totals::of(&items), items }
-        })
-        .collect();
-    let no_component = items.into_iter().filter(|item| components_of(plan, item.id).next().is_none()).collect();
+    let of = |c: &Component| ComponentReport {
+        id: c.id,
+        name: c.name.clone(),
+        totals: Totals::default(),
+        items: Vec::with_capacity(c.points.len().min(plan.points.len())),
+    };
+    let mut components: Vec<ComponentReport> = plan.components.iter().map(of).collect();
+    let mut no_component = Vec::new();
+    for item in plan.points.iter().filter_map(|point| item(plan, point, counts, data_type)) {
+        let id = item.id;
+        let mut holders = (0..).zip(&plan.components).filter(|(_, c)| c.points.binary_search(&id).is_ok());
+        let Some((first, _)) = holders.next() else {
+            no_component.push(item);
+            continue;
+        };
+        // Most points are in one component alone, and need no copy.
+        holders.for_each(|(other, _): (usize, _)| components[other].items.push(item.clone()));
+        components[first].items.push(item);
+    }
+    components.iter_mut().for_each(|c| c.totals = Totals::of(&c.items));
     Report {
         name: plan.app.name.clone(),
         version: plan.app.version.clone(),
@@ -227,8 +236,8 @@ fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -
         line: point.span.first,
         end_line: point.span.last,
         lines: point.lines.clone(),
-        function: point.function.clone(),
-        kind: point.kind.clone(),
+        function: Arc::clone(&point.function),
+        kind: Arc::clone(&point.kind),
         state: State::Excluded,
         reason: point.status.reason(),
         blind: point.blind.len(),

@@ -5,13 +5,13 @@
 //! a script sees by it that something has changed. Every point of the component is listed, whatever its state; `total` counts
 //! those that can be observed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use md5::{Digest, Md5};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{ComponentReport, Item, Listed, Order, Report, rfc3339};
-use crate::DataType;
+use crate::{DataType, lines::LineSet};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,12 +56,13 @@ struct Metrics<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Point<'a> {
     id: u32,
-    name: String,
+    name: TrackId,
     count: u64,
     file: &'a str,
     line: u32,
     end_line: u32,
-    lines: Vec<u32>,
+    #[serde(serialize_with = "numbers")]
+    lines: &'a LineSet,
     function: &'a str,
     kind: &'a str,
     state: &'a str,
@@ -70,6 +71,19 @@ pub(super) struct Point<'a> {
     first_hit: Option<String>,
     estimated: bool,
     estimate: Option<Limits>,
+}
+
+/// The original's name of a point.
+struct TrackId(u32);
+
+impl Serialize for TrackId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("TRACK_ID_{}", self.0))
+    }
+}
+
+fn numbers<S: Serializer>(lines: &LineSet, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(lines.iter())
 }
 
 /// What a count is worth that is an estimate.
@@ -124,11 +138,11 @@ fn view<'a>(component: &'a ComponentReport, order: Order, listed: &Listed) -> Co
 
 /// `items` are in the order of their ids.
 fn version(items: &[Item]) -> String {
-    let mut digest = Md5::new();
+    let mut text = String::new();
     for item in items {
-        digest.update(format!("#{}={}", item.id, item.count));
+        let _ = write!(text, "#{}={}", item.id, item.count);
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn points<'a>(items: &'a [Item], order: Order, listed: &Listed) -> Vec<Point<'a>> {
@@ -141,12 +155,12 @@ impl<'a> From<&'a Item> for Point<'a> {
     fn from(item: &'a Item) -> Self {
         Self {
             id: item.id,
-            name: format!("TRACK_ID_{}", item.id),
+            name: TrackId(item.id),
             count: item.count,
             file: item.file.as_str(),
             line: item.line,
             end_line: item.end_line,
-            lines: item.lines.iter().collect(),
+            lines: &item.lines,
             function: &item.function,
             kind: &item.kind,
             state: item.state.as_str(),

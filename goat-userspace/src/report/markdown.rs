@@ -223,7 +223,7 @@ shop 1.1.0, cmd/shopd, 1970-01-01 00:00 UTC
         plan.app.name = EVIL.into();
         plan.files[0].path = EVIL.into();
         plan.points[1].function = EVIL.into();
-        plan.files[0].source.iter_mut().for_each(|source| source.text = format!("```` {EVIL}"));
+        plan.files[0].source.iter_mut().for_each(|source| source.text = format!("```` {EVIL}").into());
         let text = comment(&plan, true);
         let (outside, rest) = text.split_once("\n`````diff\n").unwrap();
         let (code, behind) = rest.split_once("\n`````\n").unwrap();
@@ -238,9 +238,9 @@ shop 1.1.0, cmd/shopd, 1970-01-01 00:00 UTC
     #[test]
     fn a_comment_is_no_longer_than_github_takes() {
         let mut plan = sample::plan();
-        plan.files[0].source.iter_mut().for_each(|source| source.text = "x".repeat(MAX_CHARS));
+        plan.files[0].source.iter_mut().for_each(|source| source.text = "x".repeat(MAX_CHARS).into());
         assert_eq!(comment(&plan, true), comment(&plan, false));
-        plan.points[1].function = "x".repeat(MAX_CHARS);
+        plan.points[1].function = "x".repeat(MAX_CHARS).into();
         let text = comment(&plan, true);
         assert!(
             text.len() < MAX_CHARS && text.ends_with("\n1 more files with lines that did not run are left out here.\n")

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -50,7 +51,7 @@ pub struct Release {
 
 /// What tells one point from another in reports of any plan: file, lines, kind, function, changed lines, and its place among
 /// those that are alike in all that.
-type Key = (RepoPath, u32, u32, String, String, Vec<LineRange>, usize);
+type Key = (RepoPath, u32, u32, Arc<str>, Arc<str>, Vec<LineRange>, usize);
 
 /// Merges `reports`. How often is only known where every report knows it: with one that says whether, the answer is whether.
 pub fn merge(reports: &[Report]) -> Result<Report, Error> {

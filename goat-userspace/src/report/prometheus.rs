@@ -102,7 +102,7 @@ pub fn points(report: &Report, component: Option<&str>) -> Vec<MetricFamily> {
             ("id", item.id.to_string()),
             ("file", item.file.as_str().to_owned()),
             ("line", item.line.to_string()),
-            ("function", item.function.clone()),
+            ("function", item.function.to_string()),
             ("state", item.state.as_str().to_owned()),
         ],
         value: item.count as f64,

@@ -85,7 +85,7 @@ fn rows(items: &[Item]) -> Vec<Row<'_>> {
     let mut places = HashMap::new();
     for item in items {
         // How an excluded file is divided does not matter to anyone.
-        let function = if item.state == State::Excluded { "" } else { item.function.as_str() };
+        let function = if item.state == State::Excluded { "" } else { &*item.function };
         let reason = item.reason.as_deref();
         if item.state == State::Covered && reason.is_none() {
             continue;

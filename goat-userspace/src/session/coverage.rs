@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use crate::{
     addr::FileOffset,
-    plan::{ProbePlan, Site, Slot, Status},
+    plan::{Point, ProbePlan, Site, Slot, Status},
 };
 
 /// Which slots tell nothing more: those of points that have been covered.
 pub(super) struct Coverage {
     /// By slot: the points that it is a site of.
-    points: Vec<Vec<u32>>,
+    points: Lists,
     /// By point.
-    slots: Vec<Vec<Slot>>,
+    slots: Lists,
     covered: Vec<bool>,
     is_done: Vec<bool>,
     /// By slot: the slots at its address, itself among them. They share one breakpoint.
-    together: Vec<Vec<Slot>>,
+    together: Lists,
     /// The slots that tell nothing more, in the order of their becoming so.
     done: Vec<Slot>,
 }
@@ -24,21 +24,17 @@ pub(super) struct Coverage {
 impl Coverage {
     /// Nothing covered yet but what `skip`, slots that have told all that they can, tell.
     pub(super) fn new(plan: &ProbePlan, skip: &[Slot]) -> Self {
-        let mut points = vec![Vec::new(); plan.sites.len()];
-        let mut slots = Vec::with_capacity(plan.points.len());
-        for (index, point) in plan.points.iter().enumerate() {
-            let Status::Observed(instances) = &point.status else {
-                slots.push(Vec::new());
-                continue;
-            };
-            let of_point: Vec<Slot> =
-                instances.iter().flat_map(|i| &i.sites).copied().filter(|s| (*s as usize) < points.len()).collect();
-            for slot in &of_point {
-                points[*slot as usize].push(index as u32);
-            }
-            slots.push(of_point);
+        let sites = plan.sites.len();
+        let of_point = |point: &Point| -> Vec<Slot> {
+            let Status::Observed(instances) = &point.status else { return Vec::new() };
+            instances.iter().flat_map(|i| &i.sites).copied().filter(|s| (*s as usize) < sites).collect()
+        };
+        let slots: Lists = plan.points.iter().map(of_point).collect();
+        let mut points = vec![Vec::new(); sites];
+        for point in 0..plan.points.len() {
+            slots.of(point).iter().for_each(|slot| points[*slot as usize].push(point as u32));
         }
-        let (covered, is_done) = (vec![false; slots.len()], vec![false; points.len()]);
+        let (covered, is_done) = (vec![false; plan.points.len()], vec![false; sites]);
         let mut at: BTreeMap<FileOffset, Vec<Slot>> = BTreeMap::new();
         for (slot, site) in (0..).zip(&plan.sites).filter(|(_, site)| !site.is_fault()) {
             at.entry(site.offset).or_default().push(slot);
@@ -46,6 +42,7 @@ impl Coverage {
         let together =
             |(slot, site): (Slot, &Site)| if site.is_fault() { vec![slot] } else { at[&site.offset].clone() };
         let together = (0..).zip(&plan.sites).map(together).collect();
+        let points = points.into_iter().collect();
         let mut coverage = Self { points, slots, covered, is_done, together, done: Vec::new() };
         // They were hit, or are of points that were.
         skip.iter().for_each(|slot| drop(coverage.hit(*slot)));
@@ -61,28 +58,55 @@ impl Coverage {
     /// A slot that is also another point's waits for that point, and all slots of one address wait for the last of them: a
     /// branch that was reached may still have a side that was not taken.
     pub(super) fn hit(&mut self, slot: Slot) -> Vec<Slot> {
-        let Some(points) = self.points.get(slot as usize) else { return Vec::new() };
+        if slot as usize >= self.is_done.len() {
+            return Vec::new();
+        }
         let mut candidates = vec![slot];
-        for point in points {
+        for point in self.points.of(slot as usize) {
             if !std::mem::replace(&mut self.covered[*point as usize], true) {
-                candidates.extend(&self.slots[*point as usize]);
+                candidates.extend(self.slots.of(*point as usize));
             }
         }
         candidates.retain(|slot| {
             let slot = *slot as usize;
-            let is_done = self.points[slot].iter().all(|p| self.covered[*p as usize]);
+            let is_done = self.points.of(slot).iter().all(|p| self.covered[*p as usize]);
             is_done && !std::mem::replace(&mut self.is_done[slot], true)
         });
         let at_rest = |slot: &Slot| self.is_done[*slot as usize];
         let mut found: Vec<Slot> = Vec::new();
         for slot in candidates {
-            let together = &self.together[slot as usize];
+            let together = self.together.of(slot as usize);
             if together.iter().all(at_rest) {
                 found.extend(together.iter().filter(|s| !found.contains(s)).copied().collect::<Vec<_>>());
             }
         }
         self.done.extend(&found);
         found
+    }
+}
+
+/// Many short lists of numbers, one behind the other: a vector for each would take ten times the memory.
+struct Lists {
+    numbers: Box<[u32]>,
+    /// Where each ends.
+    ends: Box<[u32]>,
+}
+
+impl FromIterator<Vec<u32>> for Lists {
+    fn from_iter<I: IntoIterator<Item = Vec<u32>>>(lists: I) -> Self {
+        let (mut numbers, mut ends) = (Vec::new(), Vec::new());
+        for list in lists {
+            numbers.extend(list);
+            ends.push(u32::try_from(numbers.len()).expect("a plan's sites are numbered by u32"));
+        }
+        Self { numbers: numbers.into(), ends: ends.into() }
+    }
+}
+
+impl Lists {
+    fn of(&self, index: usize) -> &[u32] {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.numbers[start as usize..self.ends[index] as usize]
     }
 }
 

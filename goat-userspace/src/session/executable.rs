@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, Metadata},
     io,
+    ops::Range,
     os::{
         fd::AsRawFd,
         unix::fs::{FileExt, MetadataExt},
@@ -21,6 +22,9 @@ use crate::{
     binary::{self, Identity},
     plan::ProbePlan,
 };
+
+/// How much of a binary is read at once where its sites are looked at.
+const WINDOW: usize = 64 << 10;
 
 /// An open binary.
 pub struct Executable {
@@ -126,7 +130,7 @@ impl Executable {
 
     /// What it says of itself.
     pub fn identity(&self) -> Result<Identity, Error> {
-        Ok(binary::open(&self.path())?.identity().clone())
+        Ok(binary::identify(&self.path())?)
     }
 
     /// Whether process `pid` runs it, as far as goat may see.
@@ -145,18 +149,51 @@ impl Executable {
         let fallbacks = plan.sites.iter().filter_map(|s| s.fallback.as_ref());
         let fallbacks = fallbacks.map(|f| (f.address, f.offset, &f.instruction));
         let entry = plan.fault_entry.iter().map(|e| (e.address, e.offset, &e.instruction));
+        let mut window = Window { file: &self.file, start: 0, bytes: Vec::new() };
         for (address, offset, instruction) in sites.chain(fallbacks).chain(entry) {
-            let mut found = vec![0; instruction.len()];
-            match self.file.read_exact_at(&mut found, offset.0) {
-                Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => found.clear(),
+            let found = match window.at(offset.0, instruction.len()) {
+                Ok(found) => found,
                 Err(source) => return Err(Error::Read { path, source }),
-            }
+            };
             if found.is_empty() || found != *instruction {
-                return Err(Error::OtherCode { address, offset, planned: hex(instruction), found: hex(&found) });
+                return Err(Error::OtherCode { address, offset, planned: hex(instruction), found: hex(found) });
             }
         }
         Ok(())
+    }
+}
+
+/// A part of a file, read at once: a system call for each of ten thousand sites takes longer than attaching to them.
+struct Window<'a> {
+    file: &'a File,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window<'_> {
+    /// The `len` bytes at `offset`; none where the file ends before.
+    fn at(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+        if self.held(offset, len).is_none() {
+            self.bytes.resize(WINDOW.max(len), 0);
+            let mut read = 0;
+            while read < self.bytes.len() {
+                match self.file.read_at(&mut self.bytes[read..], offset.saturating_add(read as u64)) {
+                    Ok(0) => break,
+                    Ok(more) => read += more,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
+            }
+            self.bytes.truncate(read);
+            self.start = offset;
+        }
+        Ok(self.held(offset, len).map_or(&[], |range| &self.bytes[range]))
+    }
+
+    fn held(&self, offset: u64, len: usize) -> Option<Range<usize>> {
+        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        let end = at.checked_add(len)?;
+        (end <= self.bytes.len()).then_some(at..end)
     }
 }
 
@@ -203,6 +240,22 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_moves_over_the_file_and_ends_with_it() {
+        let bytes: Vec<u8> = (0..WINDOW * 2 + 3).map(|n| (n % 251) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        let mut window = Window { file: &file, start: 0, bytes: Vec::new() };
+        let end = bytes.len();
+        for (offset, len) in [(0, 5), (7, 15), (WINDOW - 2, 4), (WINDOW * 2, 3), (3, 1), (end - 1, 1), (0, WINDOW + 9)]
+        {
+            assert_eq!(window.at(offset as u64, len).unwrap(), &bytes[offset..offset + len], "{offset} {len}");
+        }
+        for (offset, len) in [(end as u64 - 1, 2), (end as u64, 1), (1 << 40, 4)] {
+            assert_eq!(window.at(offset, len).unwrap(), b"", "{offset} {len}");
+        }
+    }
 
     #[test]
     fn build_ids_decide_and_only_without_them_the_rest() {

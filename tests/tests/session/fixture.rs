@@ -108,9 +108,9 @@ impl Program {
             file: 0,
             span: LineRange::new(1, 1),
             lines: LineSet::new(),
-            function: String::new(),
+            function: "".into(),
             kind: "statement".into(),
-            status: Status::Observed(vec![Instance { function: String::new(), inlined: false, sites: vec![slot] }]),
+            status: Status::Observed(vec![Instance { function: "".into(), inlined: false, sites: vec![slot] }]),
             blind: Vec::new(),
         };
         ProbePlan {

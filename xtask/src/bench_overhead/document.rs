@@ -75,11 +75,16 @@ pub(super) fn text(results: &Results) -> String {
     }
     if !results.idle.is_empty() {
         line("\n### goat itself\n\nAttached to a process in which nothing is hit.\n".into());
-        line("| sites | said | ended after | resident | CPU |\n| --- | --- | --- | --- | --- |".into());
+        line("| sites | plan | armed after | ended after | resident | of that anonymous | CPU |".into());
+        line("| --- | --- | --- | --- | --- | --- | --- |".into());
         for idle in &results.idle {
-            let (end, resident, cpu) = (idle.end_ms, idle.resident, idle.cpu * 100.0);
-            let said = idle.said.split(" after ").last().unwrap_or_default();
-            line(format!("| {} | armed after {said} | {end:.0} ms | {resident:.1} MiB | {cpu:.2} % |", idle.sites));
+            let (end, cpu) = (idle.end_ms, idle.cpu * 100.0);
+            let plan = if idle.planned { "made by itself" } else { "from a file" };
+            let armed = idle.said.split(" after ").last().unwrap_or_default();
+            line(format!(
+                "| {} | {plan} | {armed} | {end:.0} ms | {:.1} MiB | {:.1} MiB | {cpu:.2} % |",
+                idle.sites, idle.resident, idle.anonymous
+            ));
         }
     }
     text

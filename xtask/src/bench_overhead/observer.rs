@@ -14,6 +14,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::process::{CpuClock, Running};
 use crate::truth::toolchain;
 
+/// What a plan of every changed line takes.
+const EVERY_LINE: [&str; 5] = ["--granularity", "line", "--diff-precision", "2", "--allow-mismatch"];
+
 /// The command, and what it takes.
 pub(super) struct Goat {
     binary: PathBuf,
@@ -59,16 +62,7 @@ impl Goat {
     /// Plans every line of the change, and says how many sites there are.
     pub(super) fn plan(&self, repo: &Path, old: &str, binary: &Path, plan: &Path) -> Result<usize> {
         let mut command = self.command();
-        command.args([
-            "plan",
-            "--granularity",
-            "line",
-            "--diff-precision",
-            "2",
-            "--format",
-            "json",
-            "--allow-mismatch",
-        ]);
+        command.args(["plan", "--format", "json"]).args(EVERY_LINE);
         command.args(["--old", old, "--repo"]).arg(repo).arg("--binary").arg(binary).arg("-o").arg(plan);
         let json: serde_json::Value = serde_json::from_str(&toolchain::output(&mut command)?)?;
         let sites = json["summary"]["sites"].as_u64().context("the plan does not say how many sites it has")?;
@@ -91,6 +85,16 @@ impl Goat {
     /// Begins to attach to process `pid`.
     pub(super) fn attach(&self, pid: u32, plan: &Path, mode: Mode) -> Result<Attached> {
         let mut command = self.observe("attach", plan, mode, None);
+        Attached::start(command.args(["--listen", "127.0.0.1:0", "--pid", &pid.to_string()]))
+    }
+
+    /// The same, without a plan: goat makes it.
+    pub(super) fn attach_planning(&self, pid: u32, repo: &Path, old: &str) -> Result<Attached> {
+        let mut command = self.command();
+        command.arg("attach").args(EVERY_LINE).args(["--old", old, "--repo"]).arg(repo).args(&self.args);
+        if self.has_state {
+            command.arg("--no-state");
+        }
         Attached::start(command.args(["--listen", "127.0.0.1:0", "--pid", &pid.to_string()]))
     }
 
@@ -144,12 +148,12 @@ impl Attached {
         CpuClock::of(self.process.pid())
     }
 
-    /// Its resident memory in MiB.
-    pub(super) fn resident(&self) -> Result<f64> {
+    /// What /proc/PID/status says of its memory by that name, in MiB.
+    pub(super) fn memory(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.pid()))?;
-        let kib =
-            status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        Ok(kib.context("no VmRSS")? / 1024.0)
+        let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+        Ok(kib.with_context(|| format!("no {name}"))? / 1024.0)
     }
 
     /// Ends it in good order, and says how long that took.

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     super::{
+        memory,
         observation::Observation,
         place::{self, Place},
         reload::{Changes, Inputs, Wanted},
@@ -56,6 +57,7 @@ impl Supervisor {
             if let Err(error) = read.and_then(|wanted| self.take_up(wanted)) {
                 say::error(&error.context("goat.yaml or a plan was refused, and what was there before goes on"));
             }
+            memory::give_back();
         }
         if !self.reloading.is_due(asked) {
             return;
