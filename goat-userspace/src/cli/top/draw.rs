@@ -120,7 +120,7 @@ fn header(frame: &mut Frame, view: &View, paint: Paint, area: Rect) {
 fn files(frame: &mut Frame, view: &mut View, paint: Paint, area: Rect) {
     let rows = view.tree();
     let active = view.pane == Pane::Tree;
-    let block = frame_of(format!("Files, {}", view.tree_order.words()), active, paint);
+    let block = frame_of(&format!("Files, {}", view.tree_order.words()), active, paint);
     let width = usize::from(area.width).saturating_sub(2);
     let items: Vec<ListItem> = rows.iter().map(|row| ListItem::new(tree_row(row, width, paint))).collect();
     view.tree_list.select(Some(view.tree_at(&rows)));
@@ -168,7 +168,7 @@ fn points(frame: &mut Frame, view: &mut View, paint: Paint, area: Rect, detail: 
     let items: Vec<ListItem> = rows.map(ListItem::new).collect();
     let about = selected.and_then(|at| listed.get(at)).map(|item| about_point(item)).unwrap_or_default();
     view.point_list.select(selected);
-    let list = List::new(items).block(frame_of(title, active, paint)).highlight_style(paint.selected(active));
+    let list = List::new(items).block(frame_of(&title, active, paint)).highlight_style(paint.selected(active));
     frame.render_stateful_widget(list, area, &mut view.point_list);
     frame.render_widget(Paragraph::new(about).wrap(Wrap { trim: true }), detail);
 }
@@ -245,7 +245,7 @@ fn help(frame: &mut Frame, area: Rect) {
 }
 
 /// The pane that has the keys has a thick frame.
-fn frame_of(title: String, active: bool, paint: Paint) -> Block<'static> {
+fn frame_of(title: &str, active: bool, paint: Paint) -> Block<'static> {
     let kind = if active { BorderType::Thick } else { BorderType::Plain };
     let style = if active { paint.strong() } else { paint.dim() };
     Block::bordered().border_type(kind).border_style(style).title(Span::styled(format!(" {title} "), style))
