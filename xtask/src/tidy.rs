@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 8] = [
 const NEVER: [(&str, &str); 2] = [("http", "session"), ("http", "state")];
 
 /// A foreign library, by its names in code, and the only places in goat-userspace/src that name it.
-const CONFINED: [(&[&str], &[&str]); 12] = [
+const CONFINED: [(&[&str], &[&str]); 13] = [
     (&["git2"], &["diff/git.rs", "diff/git/"]),
     (&["tree_sitter", "tree_sitter_go"], &["source/go.rs", "source/go/"]),
     (&["object"], &["binary/object.rs"]),
@@ -37,6 +37,7 @@ const CONFINED: [(&[&str], &[&str]); 12] = [
     (&["quick_xml"], &["report/xml.rs"]),
     (&["ureq"], &["cli/client.rs"]),
     (&["indicatif"], &["cli/waiting.rs"]),
+    (&["ratatui", "crossterm"], &["cli/top/"]),
 ];
 
 /// A file with more lines is worth a look.

@@ -14,7 +14,7 @@ use super::{budget::Budget, config::FromWord, listen};
 pub(super) use host::{CompletionsArgs, DoctorArgs, ManArgs, Shell};
 pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
 pub(super) use serve::ServeArgs;
-pub(super) use state::{CleanArgs, StateArgs, StatusArgs};
+pub(super) use state::{CleanArgs, StateArgs, StatusArgs, TopArgs};
 pub(super) use target::TargetArgs;
 
 use crate::{
@@ -51,6 +51,7 @@ pub(super) enum Command {
     Run(RunArgs),
     Track(TrackArgs),
     Status(StatusArgs),
+    Top(TopArgs),
     Patch(PatchArgs),
     Report(ReportArgs),
     Verify(VerifyArgs),
@@ -407,6 +408,7 @@ mod tests {
             "goat verify --state a.goatstate",
             "goat merge a.json b.goatstate pods/ -o all.json --format json --plan p",
             "goat status --url 127.0.0.1:8080 --format json",
+            "goat top --url 127.0.0.1:8080",
             "goat attach --pid 4242 --plan p --state dir",
             "goat attach --pid 4242 --plan p --no-state",
             "goat run --plan p --state dir -- ./tool",

@@ -54,6 +54,11 @@ impl Client {
         Self { agent: config.build().new_agent(), base: base.to_owned(), token }
     }
 
+    /// What it was made with.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// `GET base/path?query`, which is to be answered with 200 before `deadline`.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)], deadline: Instant) -> anyhow::Result<String> {
         let url = format!("{}{path}", self.base);

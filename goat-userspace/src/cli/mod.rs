@@ -37,6 +37,7 @@ mod settings;
 mod state_dir;
 mod status;
 mod supervisor;
+mod top;
 mod track;
 mod verify;
 mod version;
@@ -83,6 +84,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, &loaded),
         Command::Track(args) => track::run(args, &loaded),
         Command::Status(args) => status::run(args),
+        Command::Top(args) => top::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Patch(args) => patch::run(args),
         Command::Report(args) => report::run(args),
@@ -119,6 +121,7 @@ fn repository(command: &Command) -> Option<&Path> {
         | Command::Merge(_)
         | Command::Report(_)
         | Command::Status(_)
+        | Command::Top(_)
         | Command::Verify(_)
         | Command::Doctor(_)
         | Command::Completions(_)

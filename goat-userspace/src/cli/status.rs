@@ -15,94 +15,100 @@ use crate::{
     style::{Style, Tone, printable},
 };
 
+const PATH: &str = "/status";
+
 /// What `/status` answers, as far as it is shown.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
-    goat: Goat,
-    name: String,
-    version: String,
-    components: Vec<String>,
-    data_type: DataType,
-    taken: String,
-    coverage: Coverage,
-    backend: Option<String>,
-    targets: Vec<Target>,
-    probes: Probes,
-    overhead: Option<Overhead>,
-    state: Option<Kept>,
+pub(super) struct Answer {
+    pub(super) goat: Goat,
+    pub(super) name: String,
+    pub(super) version: String,
+    pub(super) components: Vec<String>,
+    pub(super) data_type: DataType,
+    pub(super) taken: String,
+    pub(super) coverage: Coverage,
+    pub(super) backend: Option<String>,
+    pub(super) targets: Vec<Target>,
+    pub(super) probes: Probes,
+    pub(super) overhead: Option<Overhead>,
+    pub(super) state: Option<Kept>,
 }
 
 #[derive(Deserialize)]
-struct Goat {
-    version: String,
-    pid: u32,
-    started: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Coverage {
-    total: usize,
-    covered: usize,
-    covered_rate: usize,
-    not_executed: usize,
-    not_armed: usize,
-    unobservable: usize,
-    excluded: usize,
+pub(super) struct Goat {
+    pub(super) version: String,
+    pub(super) pid: u32,
+    pub(super) started: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Target {
-    pid: u32,
-    exe: String,
-    since: String,
-    up: bool,
-    probed: bool,
+pub(super) struct Coverage {
+    pub(super) total: usize,
+    pub(super) covered: usize,
+    pub(super) covered_rate: usize,
+    pub(super) not_executed: usize,
+    pub(super) not_armed: usize,
+    pub(super) unobservable: usize,
+    pub(super) excluded: usize,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Probes {
-    pending: usize,
-    armed: usize,
-    disarmed: usize,
-    throttled: usize,
-    not_armed: usize,
+pub(super) struct Target {
+    pub(super) pid: u32,
+    pub(super) exe: String,
+    pub(super) since: String,
+    pub(super) up: bool,
+    pub(super) probed: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Overhead {
-    ratio: f64,
-    budget: f64,
-    hits_per_second: f64,
-    waiting: usize,
+pub(super) struct Probes {
+    pub(super) pending: usize,
+    pub(super) armed: usize,
+    pub(super) disarmed: usize,
+    pub(super) throttled: usize,
+    pub(super) not_armed: usize,
 }
 
 #[derive(Deserialize)]
-struct Kept {
-    file: Option<String>,
-    saved: Option<String>,
-    failure: Option<String>,
+#[serde(rename_all = "camelCase")]
+pub(super) struct Overhead {
+    pub(super) ratio: f64,
+    pub(super) budget: f64,
+    pub(super) hits_per_second: f64,
+    pub(super) waiting: usize,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Kept {
+    pub(super) file: Option<String>,
+    pub(super) saved: Option<String>,
+    pub(super) failure: Option<String>,
 }
 
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let text = Client::new(&args.url).get("/status", &[], Instant::now() + PATIENCE)?;
+    let client = Client::new(&args.url);
+    let deadline = Instant::now() + PATIENCE;
     match args.format {
-        Format::Json => say::print(&text)?,
-        Format::Text => {
-            let answer: Answer = serde_json::from_str(&text)
-                .with_context(|| format!("{}/status answers with no status that goat can read", args.url))?;
-            say::print(&show(&answer, say::stdout_style()))?;
-        }
+        Format::Json => say::print(&client.get(PATH, &[], deadline)?)?,
+        Format::Text => say::print(&show(&ask(&client, deadline)?, say::stdout_style()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The status as of now.
+pub(super) fn ask(client: &Client, deadline: Instant) -> anyhow::Result<Answer> {
+    let text = client.get(PATH, &[], deadline)?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{}{PATH} answers with no status that goat can read", client.base()))
+}
+
 /// The status for people, one matter a line.
-fn show(answer: &Answer, style: Style) -> String {
+pub(super) fn show(answer: &Answer, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String fails at nothing.
     let mut line = |name: &str, text: String| {
@@ -151,16 +157,22 @@ fn coverage(coverage: &Coverage) -> String {
         0 => "nothing to observe".to_owned(),
         total => format!("{}%, {} of {total} points", coverage.covered_rate, coverage.covered),
     };
-    text += &counted(&[
+    text += &rest(coverage);
+    text
+}
+
+/// `, 1 not executed, 2 unobservable`: what is not covered.
+pub(super) fn rest(coverage: &Coverage) -> String {
+    counted(&[
         (coverage.not_executed, "not executed"),
         (coverage.not_armed, "not armed"),
         (coverage.unobservable, "unobservable"),
         (coverage.excluded, "excluded"),
-    ]);
-    text
+    ])
 }
 
-fn probes(probes: &Probes) -> String {
+/// `35 armed, 2 disarmed`.
+pub(super) fn probes(probes: &Probes) -> String {
     let rest = counted(&[
         (probes.disarmed, "disarmed"),
         (probes.throttled, "throttled"),

@@ -35,6 +35,19 @@ pub(in crate::cli) struct StatusArgs {
     pub(in crate::cli) format: Format,
 }
 
+/// Watch a running goat on the whole screen: what has run, file by file and point by point
+///
+/// Asks once a second, and goes on asking while goat is not there; ? shows the keys. Where stdout is no terminal, prints what
+/// there is and ends. NO_COLOR leaves colours out; GOAT_TOKEN is sent where goat asks for a token.
+///
+/// Example: goat top --url http://10.0.0.7:57005
+#[derive(Args, Debug)]
+pub(in crate::cli) struct TopArgs {
+    /// The running goat
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:57005", value_parser = client::base)]
+    pub(in crate::cli) url: String,
+}
+
 /// Remove plan files and kept counts, and name blocks that the original tool left in sources
 ///
 /// Removes each *.goatplan that goat can read from the directory of goat.yaml (or of --repo), and the states in the state
