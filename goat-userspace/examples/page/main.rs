@@ -51,7 +51,7 @@ impl Demo {
             Scene::Covered => SlotCount { hits: 40 + slot as u64, first_hit: Some(self.started.1 + turn / 8), ..armed },
             _ if slot % 11 == 3 => SlotCount { armed: Armed::NotArmed, ..armed },
             _ if self.scene != Scene::Down && passed < turn => armed,
-            Scene::Down if slot % 2 == 0 => SlotCount { armed: Armed::Pending, ..armed },
+            Scene::Down if slot.is_multiple_of(2) => SlotCount { armed: Armed::Pending, ..armed },
             _ => {
                 let hits = (passed.saturating_sub(turn).as_millis() / 300 + 1) as u64;
                 SlotCount { hits, first_hit: Some(self.started.1 + turn), ..armed }

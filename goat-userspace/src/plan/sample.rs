@@ -94,11 +94,8 @@ pub(crate) fn plan() -> ProbePlan {
 /// [`plan`] with four copies of point 2 that can't be observed.
 pub(crate) fn plan_with_blind_copies() -> ProbePlan {
     use Unobservable::{OptimisedOut, Speculated};
-    let blind = |function: &str, inlined, reason| Blind {
-        function: format!("example.com/shop/{function}").into(),
-        inlined,
-        reason,
-    };
+    let blind =
+        |function: &str, inlined, reason| Blind { function: format!("example.com/shop/{function}"), inlined, reason };
     let mut plan = plan();
     plan.points[1].blind = vec![
         blind("cart.Merge", true, Speculated),

@@ -57,7 +57,7 @@ impl Filter {
     fn lets(&self, item: &Item, text: &str) -> bool {
         self.state.is_none_or(|state| item.state == state)
             && (text.is_empty()
-                || [item.place(), item.function.clone(), item.why()]
+                || [item.place(), item.function.to_string(), item.why()]
                     .iter()
                     .any(|field| field.to_lowercase().contains(text)))
     }

@@ -52,7 +52,7 @@ impl Place {
         match self {
             Self::All => true,
             Self::File(file) => item.file.as_str() == file,
-            Self::Function(file, function) => item.file.as_str() == file && item.function == *function,
+            Self::Function(file, function) => item.file.as_str() == file && *item.function == **function,
         }
     }
 }
@@ -72,7 +72,7 @@ pub(super) fn rows(points: &Points<'_>, order: Order) -> Vec<Row> {
             }
             let of = |function: &str| Row {
                 place: Place::Function(file.clone(), function.to_owned()),
-                totals: Totals::of(items.iter().copied().filter(|item| item.function == function)),
+                totals: Totals::of(items.iter().copied().filter(|item| *item.function == *function)),
             };
             let mut functions: Vec<Row> = functions.into_iter().filter(|name| !name.is_empty()).map(of).collect();
             if order == Order::Missing {
