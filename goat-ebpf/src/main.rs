@@ -22,9 +22,7 @@ use aya_ebpf::{
     maps::{Array, HashMap, PerCpuArray, RingBuf},
     programs::ProbeContext,
 };
-use goat_common::{
-    Cookie, FIRST_HITS_BYTES, FirstHit, NO_SLOT, ProcessFilter, SlotCounter, TRAPS_PER_WAKE, condition,
-};
+use goat_common::{Cookie, FIRST_HITS_BYTES, FirstHit, NO_SLOT, ProcessFilter, SlotCounter, TRAPS_PER_WAKE, condition};
 
 // Where `struct pt_regs` keeps the instruction pointer, the flags and the stack pointer (arch/x86/include/asm/ptrace.h).
 const IP_OFFSET: usize = 128;
