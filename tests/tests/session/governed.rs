@@ -148,9 +148,13 @@ fn a_busy_target_is_armed_in_waves_and_an_idle_one_at_once() {
     let plan = program.plan(&sites);
     let options = Options { arm_overhead: Some(0.2), ..Options::default() };
     let mut running = Running::start(&program);
-    let session = attach(&plan, &running, &options);
-    assert!(session.is_ready() && session.waiting() == 0);
-    session.detach().unwrap();
+    // A process that has just begun may be at work still.
+    until(|| {
+        let session = session::attach(&plan, &Target::Pid(running.pid()), &options).unwrap();
+        let at_once = session.is_ready() && session.waiting() == 0;
+        session.detach().unwrap();
+        at_once
+    });
 
     thread::scope(|scope| {
         let (pid, busy) = (running.pid(), scope.spawn(|| running.ask("among 1 50000")));
