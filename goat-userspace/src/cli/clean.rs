@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::{args::CleanArgs, config::Loaded, say, state_dir};
+use super::{args::CleanArgs, config::Loaded, go_files, say, state_dir};
 use crate::{
     plan,
     state::{self, Found},
@@ -94,26 +94,12 @@ fn plans(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// Go files below `root` that hold the original's comments, and how many.
 fn leftovers(root: &Path) -> Vec<(PathBuf, usize)> {
-    let mut found = Vec::new();
-    let mut dirs = vec![root.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        // What can't be read is not looked at: this is a courtesy.
-        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-            let (path, Ok(kind)) = (entry.path(), entry.file_type()) else { continue };
-            let name = entry.file_name();
-            if kind.is_dir() && name != ".git" && name != "vendor" && name != "node_modules" {
-                dirs.push(path);
-            } else if kind.is_file() && path.extension().is_some_and(|e| e == "go") {
-                let text = fs::read(&path).unwrap_or_default();
-                let blocks = text.split(|b| *b == b'\n').filter(|line| is_marker(line)).count();
-                if blocks > 0 {
-                    found.push((path, blocks));
-                }
-            }
-        }
-    }
-    found.sort();
-    found
+    let count = |path: PathBuf| {
+        let text = fs::read(&path).unwrap_or_default();
+        let blocks = text.split(|b| *b == b'\n').filter(|line| is_marker(line)).count();
+        (blocks > 0).then_some((path, blocks))
+    };
+    go_files::below(root).into_iter().filter_map(count).collect()
 }
 
 /// Whether `line` is a comment that begins with the marker.

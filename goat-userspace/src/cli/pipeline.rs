@@ -51,10 +51,9 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
         precision: settings.diff_precision(),
         filter: settings.filter.clone(),
     };
-    let changes = diff::between(&settings.repo, &options)
+    let mut changes = diff::between(&settings.repo, &options)
         .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
     left_out::warn(&changes);
-    let mut changes = changes;
     let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
     let left_out = leave_out_marked(&mut changes, &sources);
     let points = track::select(&changes, &sources, settings.granularity);

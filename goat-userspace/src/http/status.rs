@@ -8,7 +8,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{App, Snapshot, content, problem::problem};
+use super::{
+    App, Snapshot, content,
+    problem::problem,
+    tracing_json::{self, Overhead, Probes, Target},
+};
 use crate::{
     DataType,
     report::{Points, rfc3339},
@@ -57,36 +61,6 @@ struct Coverage {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Target<'a> {
-    pid: u32,
-    exe: String,
-    build_id: Option<&'a str>,
-    since: String,
-    up: bool,
-    probed: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Probes {
-    pending: usize,
-    armed: usize,
-    disarmed: usize,
-    throttled: usize,
-    not_armed: usize,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Overhead {
-    ratio: f64,
-    budget: f64,
-    hits_per_second: f64,
-    waiting: usize,
-}
-
-#[derive(Serialize)]
 struct Kept {
     file: Option<String>,
     saved: Option<String>,
@@ -106,7 +80,7 @@ pub(super) async fn answer(State(app): State<App>, Query(query): Query<Vec<(Stri
 
 fn render(status: &Status, points: &Points<'_>) -> String {
     let (report, totals) = (points.report, points.totals());
-    let Status { started, backend, targets, probes, overhead, kept } = status;
+    let Status { started, backend, probes, overhead, kept, .. } = status;
     let answer = Answer {
         schema_version: SCHEMA_VERSION,
         goat: Goat { version: env!("CARGO_PKG_VERSION"), pid: std::process::id(), started: started.map(rfc3339) },
@@ -125,30 +99,9 @@ fn render(status: &Status, points: &Points<'_>) -> String {
             excluded: totals.excluded,
         },
         backend: backend.as_deref(),
-        targets: targets
-            .iter()
-            .map(|target| Target {
-                pid: target.pid,
-                exe: target.exe.display().to_string(),
-                build_id: target.build_id.as_deref(),
-                since: rfc3339(target.since),
-                up: target.up,
-                probed: target.probed,
-            })
-            .collect(),
-        probes: Probes {
-            pending: probes.pending,
-            armed: probes.armed,
-            disarmed: probes.disarmed,
-            throttled: probes.throttled,
-            not_armed: probes.not_armed,
-        },
-        overhead: overhead.map(|overhead| Overhead {
-            ratio: overhead.ratio,
-            budget: overhead.budget,
-            hits_per_second: overhead.hits_per_second,
-            waiting: overhead.waiting,
-        }),
+        targets: tracing_json::targets(status),
+        probes: (*probes).into(),
+        overhead: overhead.map(Into::into),
         state: kept.as_ref().map(|kept| Kept {
             file: kept.path.as_ref().map(|path| path.display().to_string()),
             saved: kept.saved.map(rfc3339),

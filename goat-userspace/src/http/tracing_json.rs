@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::{report::rfc3339, status::Status};
+use crate::{
+    report::rfc3339,
+    status::{self, Status},
+};
 
 /// [`Status`] for scripts and for the page.
 #[derive(Serialize)]
@@ -19,7 +22,7 @@ pub(super) struct View<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Target<'a> {
+pub(super) struct Target<'a> {
     pid: u32,
     exe: std::borrow::Cow<'a, str>,
     build_id: Option<&'a str>,
@@ -30,7 +33,7 @@ struct Target<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Probes {
+pub(super) struct Probes {
     pending: usize,
     armed: usize,
     disarmed: usize,
@@ -40,7 +43,7 @@ struct Probes {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Overhead {
+pub(super) struct Overhead {
     ratio: f64,
     budget: f64,
     hits_per_second: f64,
@@ -48,35 +51,38 @@ struct Overhead {
 }
 
 pub(super) fn view(status: &Status, taken: SystemTime) -> View<'_> {
-    let probes = status.probes;
     View {
         taken: rfc3339(taken),
         started: status.started.map(rfc3339),
         backend: status.backend.as_deref(),
-        targets: status
-            .targets
-            .iter()
-            .map(|target| Target {
-                pid: target.pid,
-                exe: target.exe.to_string_lossy(),
-                build_id: target.build_id.as_deref(),
-                since: rfc3339(target.since),
-                up: target.up,
-                probed: target.probed,
-            })
-            .collect(),
-        probes: Probes {
-            pending: probes.pending,
-            armed: probes.armed,
-            disarmed: probes.disarmed,
-            throttled: probes.throttled,
-            not_armed: probes.not_armed,
-        },
-        overhead: status.overhead.map(|overhead| Overhead {
-            ratio: overhead.ratio,
-            budget: overhead.budget,
-            hits_per_second: overhead.hits_per_second,
-            waiting: overhead.waiting,
-        }),
+        targets: targets(status),
+        probes: status.probes.into(),
+        overhead: status.overhead.map(Into::into),
+    }
+}
+
+pub(super) fn targets(status: &Status) -> Vec<Target<'_>> {
+    let targets = status.targets.iter().map(|target| Target {
+        pid: target.pid,
+        exe: target.exe.to_string_lossy(),
+        build_id: target.build_id.as_deref(),
+        since: rfc3339(target.since),
+        up: target.up,
+        probed: target.probed,
+    });
+    targets.collect()
+}
+
+impl From<status::ProbeStates> for Probes {
+    fn from(probes: status::ProbeStates) -> Self {
+        let status::ProbeStates { pending, armed, disarmed, throttled, not_armed, .. } = probes;
+        Self { pending, armed, disarmed, throttled, not_armed }
+    }
+}
+
+impl From<status::Overhead> for Overhead {
+    fn from(overhead: status::Overhead) -> Self {
+        let status::Overhead { ratio, budget, hits_per_second, waiting } = overhead;
+        Self { ratio, budget, hits_per_second, waiting }
     }
 }
