@@ -145,6 +145,9 @@ pub struct Session {
 }
 
 // Readers on other threads share it.
+/// For how long a link may outlive its descriptor: a child of this process, on its way to another program, holds a copy.
+const LATE_CLOSE: Duration = Duration::from_secs(1);
+
 const _: () = {
     const fn is_shared<T: Send + Sync>() {}
     is_shared::<Session>();
@@ -428,7 +431,15 @@ impl Session {
         linker::close(links);
         drop(leases);
         texts.retain(|text| text.process().is_current());
-        let left = self.arming.differing(&texts);
+        let closed = Instant::now();
+        let left = loop {
+            let left = self.arming.differing(&texts);
+            if left.is_none() || self.is_shared() || closed.elapsed() > LATE_CLOSE {
+                break left;
+            }
+            thread::sleep(Duration::from_millis(5));
+            texts.retain(|text| text.process().is_current());
+        };
         // Another goat's probes stay. If it went in the meantime, they are gone, too.
         let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
         match left {
