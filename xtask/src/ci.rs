@@ -8,18 +8,19 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{build_ebpf, repository, tidy};
+use crate::{build_ebpf, fuzz, repository, tidy};
 
 /// A check, and its name in what is printed.
 type Step = (&'static str, fn() -> Result<()>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", format),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
     ("build", || cargo(&["build", "--workspace", "--locked"])),
     ("tests", tests),
     ("tidy", tidy::run),
     ("build-ebpf --check", build_ebpf::check),
+    ("fuzz", || fuzz::run(fuzz::SECONDS, &[])),
 ];
 
 /// Runs every step.

@@ -14,12 +14,18 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::repository;
 
+/// How long each target runs, unless something else is asked for.
+pub const SECONDS: u32 = 60;
+
 const TARGETS: [&str; 7] = ["elf", "dwarf", "pclntab", "build-info", "plan", "state", "yaml"];
 
 /// What cargo-fuzz passes on Linux, without a sanitizer.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing";
+
+/// The longest input that is printed whole, in bytes; libFuzzer makes none that is longer than 4096 unless a seed is.
+const MAX_PRINTED: usize = 64 << 10;
 
 const TRIPLE: &str =
     if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
@@ -114,7 +120,10 @@ fn build(root: &Path, dir: &Path) -> Result<()> {
         .args(["build", "--release", "--locked", "--target", TRIPLE, "--manifest-path"])
         .arg(root.join("fuzz/Cargo.toml"));
     let status = cargo.env("CARGO_TARGET_DIR", dir).env("RUSTFLAGS", FLAGS).status().context("cannot run cargo")?;
-    ensure!(status.success(), "cannot build the fuzz targets: {status}");
+    ensure!(
+        status.success(),
+        "cannot build the fuzz targets: {status} (if their lock file is out of date: cargo update --workspace --manifest-path fuzz/Cargo.toml)"
+    );
     Ok(())
 }
 
@@ -138,7 +147,8 @@ impl<'a> Run<'a> {
         let child = Command::new(dir.join(TRIPLE).join("release").join(target))
             .arg(format!("-max_total_time={seconds}"))
             .arg(format!("-artifact_prefix={}/", found.display()))
-            .args(["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"])
+            // An input takes milliseconds: what takes a minute hangs, also where the machine does other things besides.
+            .args(["-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"])
             .arg(&corpus)
             .arg(&seeds)
             .env("GOAT_FUZZ_BASE", base)
@@ -166,7 +176,49 @@ impl<'a> Run<'a> {
         if !status.success() {
             let tail: Vec<&str> = log.lines().rev().take(30).collect();
             tail.iter().rev().for_each(|line| println!("    {line}"));
+            print_inputs(&log)?;
         }
         Ok(status.success())
+    }
+}
+
+/// The inputs that a run left, by what it said: where it ran, they may be gone before anybody looks.
+fn print_inputs(log: &str) -> Result<()> {
+    for path in log.lines().filter_map(|line| line.split_once("Test unit written to ")?.1.split_whitespace().next()) {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {path}"))?;
+        println!("    {} bytes, {path}; `base64 -d` makes it of:", bytes.len());
+        match bytes.len() {
+            0..=MAX_PRINTED => println!("    {}", base64(&bytes)),
+            _ => println!("    (too long to be printed)"),
+        }
+    }
+    Ok(())
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let bits = group.iter().chain([&0, &0]).take(3).fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+        for digit in 0..4 {
+            let is_there = digit <= group.len();
+            let digit = DIGITS[(bits >> (18 - 6 * digit) & 63) as usize];
+            text.push(char::from(if is_there { digit } else { b'=' }));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_crashed_is_printed_as_the_rfc_has_it() {
+        for (bytes, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(bytes.as_bytes()), expected);
+        }
+        assert_eq!(base64(&[0xff, 0xfe]), "//4=");
     }
 }

@@ -3,10 +3,13 @@
 mod bench_attach;
 mod bench_http;
 mod bench_overhead;
+mod bench_plan;
 mod build_ebpf;
 mod ci;
 mod demo;
 mod fuzz;
+mod lines;
+mod marked;
 mod repository;
 mod tidy;
 mod truth;
@@ -46,7 +49,7 @@ enum Chore {
     /// Read broken files for a while, one target after the other; what crashes is kept in target/fuzz/found
     Fuzz {
         /// How long each target runs
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = fuzz::SECONDS)]
         seconds: u32,
         /// Only these; without any, all of them
         targets: Vec<String>,
@@ -58,6 +61,8 @@ enum Chore {
     },
     /// Hold goat's answers against the Go toolchain's own coverage (needs root)
     Truth(truth::Args),
+    /// Hold the changed lines against git's on many pairs of commits of a real history
+    Lines(lines::Args),
     /// `go build -toolexec` of `truth`
     #[command(hide = true)]
     CoverStatements {
@@ -74,6 +79,8 @@ enum Bench {
     Attach,
     /// Compare a server and a job under goat with unprobed ones and with counters in the program (needs root, wrk)
     Overhead(Box<bench_overhead::Args>),
+    /// Time plans for large binaries and long histories, and measure their memory
+    Plan(Box<bench_plan::Args>),
     /// Time goat's answers, a browser's first paint, and what a service notices of many who ask (needs root)
     Http {
         /// Put the tables into docs/performance.md
@@ -92,8 +99,10 @@ fn main() -> ExitCode {
         Chore::Fuzz { seconds, targets } => fuzz::run(seconds, &targets),
         Chore::Bench { what: Bench::Attach } => bench_attach::run(),
         Chore::Bench { what: Bench::Overhead(args) } => bench_overhead::run(&args),
+        Chore::Bench { what: Bench::Plan(args) } => bench_plan::run(&args),
         Chore::Bench { what: Bench::Http { write } } => bench_http::run(write),
         Chore::Truth(args) => truth::run(&args),
+        Chore::Lines(args) => lines::run(&args),
         Chore::CoverStatements { marks, tool, args } => return tool_status(truth::run_tool(&marks, &tool, &args)),
     };
     match done {

@@ -215,9 +215,10 @@ fn build_info(image: &Image) -> Option<BuildInfo> {
     let section = section.filter(|data| data.starts_with(MAGIC));
     let data = section.or_else(|| {
         // As debug/buildinfo does for a file without sections.
-        image.segments().filter(|segment| segment.writable && !segment.executable).find_map(|segment| {
-            let at = (0..segment.data.len()).step_by(ALIGN).find(|&at| segment.data[at..].starts_with(MAGIC))?;
-            Some(&segment.data[at..])
+        image.segments().filter(|segment| segment.is_writable() && !segment.is_executable()).find_map(|segment| {
+            let data = segment.data();
+            let at = (0..data.len()).step_by(ALIGN).find(|&at| data[at..].starts_with(MAGIC))?;
+            Some(&data[at..])
         })
     })?;
     let (&pointer_bytes, &flags) = (data.get(MAGIC.len())?, data.get(MAGIC.len() + 1)?);

@@ -1,6 +1,7 @@
 //! An ELF file in, what goat needs to know of a Go binary out: who it is, its functions, what line each instruction belongs
 //! to, and which calls were inlined where.
 
+mod bytes;
 pub mod debug_file;
 mod dwarf;
 mod error;
@@ -16,7 +17,7 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 pub use error::Error;
@@ -64,15 +65,25 @@ impl Default for Options {
     }
 }
 
-/// An open Go binary. Reads the file once, whole; function details are decoded on demand.
+/// An open Go binary. Each part of the file is read, and each function decoded, when it is first wanted.
 pub struct Binary {
     image: object::Image,
     /// The file that holds the DWARF, where that is another one.
     debug: Option<object::Image>,
-    symbols: symbols::Symbols,
+    names: OnceLock<Names>,
     identity: Identity,
     tables: Tables,
     stats: Mutex<Stats>,
+}
+
+/// Where functions' names come from.
+enum Names {
+    Symbols(symbols::Symbols),
+    /// The tables that the lines come from.
+    Lines,
+    /// Stripped, but for its DWARF.
+    Pclntab(pclntab::Pclntab),
+    Nowhere,
 }
 
 /// Where the lines come from.
@@ -88,7 +99,10 @@ pub fn open(path: &Path) -> Result<Binary, Error> {
 
 /// Who the Go binary at `path` is: what [`open`] says of that, without its tables, which take many times its size in memory.
 pub fn identify(path: &Path) -> Result<Identity, Error> {
-    identity::read(&object::Image::open(path)?)
+    let image = object::Image::open(path)?;
+    let identity = identity::read(&image);
+    image.check()?;
+    identity
 }
 
 impl Binary {
@@ -128,15 +142,14 @@ impl Binary {
             LineSource::Dwarf => dwarf().ok_or_else(|| Error::NoDwarf { path: image.path().into() })?,
             LineSource::Pclntab => Tables::Pclntab(pclntab::open(&image)?),
         };
-        let mut symbols = image.symbols();
-        if symbols.is_empty() {
-            // Stripped; pclntab still names the functions.
-            symbols = match &tables {
-                Tables::Pclntab(tables) => tables.symbols(&image),
-                Tables::Dwarf(_) => pclntab::open(&image).map(|tables| tables.symbols(&image)).unwrap_or_default(),
-            };
-        }
-        Ok(Self { image, debug, symbols, identity, tables, stats: Mutex::default() })
+        Ok(Self { image, debug, names: OnceLock::new(), identity, tables, stats: Mutex::default() })
+    }
+
+    /// Whether what was read is what the files hold: an error where one has been written to since it was opened, or where
+    /// something could not be read. What was missing then is missing in the answers.
+    pub fn check(&self) -> Result<(), Error> {
+        self.image.check()?;
+        self.debug.as_ref().map_or(Ok(()), object::Image::check)
     }
 
     /// Who the binary is.
@@ -207,17 +220,41 @@ impl Binary {
     }
 
     /// Every function's name and code, by address: also those that have no line in any file, as some of the compiler's own.
-    pub fn symbols(&self) -> impl Iterator<Item = (&str, AddrRange)> {
-        self.symbols.iter()
+    pub fn symbols(&self) -> Box<dyn Iterator<Item = (&str, AddrRange)> + '_> {
+        match (self.names(), &self.tables) {
+            (Names::Symbols(symbols), _) => Box::new(symbols.iter(self.image.bytes())),
+            (Names::Pclntab(tables), _) | (Names::Lines, Tables::Pclntab(tables)) => {
+                Box::new(tables.symbols(&self.image))
+            }
+            (Names::Lines | Names::Nowhere, _) => Box::new(std::iter::empty()),
+        }
     }
 
-    /// Where the function `name` lies, by the same tables as [`Binary::symbol`].
+    /// Where the function `name` lies, by the same tables as [`Binary::symbol`]; the first of several.
     pub fn function_named(&self, name: &str) -> Option<AddrRange> {
-        self.symbols.range(name)
+        self.symbols().find(|(found, _)| *found == name).map(|(_, range)| range)
     }
 
     /// The name of the function that `addr` lies in, from the symbol table or pclntab: `runtime.panicIndex`, ...
     pub fn symbol(&self, addr: VirtAddr) -> Option<&str> {
-        self.symbols.name(addr)
+        match (self.names(), &self.tables) {
+            (Names::Symbols(symbols), _) => symbols.name(self.image.bytes(), addr),
+            (Names::Pclntab(tables), _) | (Names::Lines, Tables::Pclntab(tables)) => tables.symbol(&self.image, addr),
+            (Names::Lines | Names::Nowhere, _) => None,
+        }
+    }
+
+    fn names(&self) -> &Names {
+        self.names.get_or_init(|| {
+            let symbols = self.image.symbols();
+            if !symbols.is_empty() {
+                return Names::Symbols(symbols);
+            }
+            // Stripped; pclntab still names the functions.
+            match &self.tables {
+                Tables::Pclntab(_) => Names::Lines,
+                Tables::Dwarf(_) => pclntab::open(&self.image).map_or(Names::Nowhere, Names::Pclntab),
+            }
+        })
     }
 }

@@ -1,16 +1,15 @@
 //! The ELF container: segments, sections, symbols. Nothing else names the `object` crate.
 //!
-//! The file is read whole, not mapped: a mapping of a file that a deployment overwrites or truncates changes under the
-//! reader or kills it with SIGBUS, and reading costs about a third of a millisecond per megabyte from the page cache.
-//! It is also what allows the next step: the dynamic linker's relative relocations are applied to the bytes once, as if
-//! the file were loaded at the addresses that it states, so that the pointers in a PIE's data (which are 0 in the file) read
-//! like those of any other binary. Executable segments are left as they are in the file.
+//! The dynamic linker's relative relocations are applied to the bytes once, as if the file were loaded at the addresses that it
+//! states, so that the pointers in a PIE's data (which are 0 in the file) read like those of any other binary. Executable
+//! segments are left as they are in the file.
 
 use std::{
     cmp::Reverse,
     fs::File,
-    io::Read,
+    io,
     ops::Range,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -18,10 +17,16 @@ use std::{
 use object::{
     CompressedData, CompressionFormat, LittleEndian as LE,
     elf::{self, FileHeader64},
+    read::ReadRef,
     read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym},
 };
 
-use super::{Arch, Error, ident, symbols::Symbols};
+use super::{
+    Arch, Error,
+    bytes::Bytes,
+    ident,
+    symbols::{Symbol, Symbols},
+};
 use crate::addr::{AddrRange, FileOffset, VirtAddr};
 
 /// The largest file that is read; the largest Go binaries have some hundred megabytes.
@@ -35,12 +40,12 @@ const MAX_ZLIB_RATIO: u64 = 1032;
 const MAX_SECTION_NAME_BYTES: usize = 64;
 
 type Header = FileHeader64<LE>;
-type Sections<'a> = SectionTable<'a, Header>;
+type Sections<'a> = SectionTable<'a, Header, &'a Bytes>;
 
 /// An ELF file in memory, relative relocations applied.
 pub(super) struct Image {
     path: PathBuf,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     arch: Arch,
     loads: Box<[Load]>,
     /// What a PIE's loader makes read-only after relocating it.
@@ -82,33 +87,61 @@ pub(super) struct Section<'a> {
 /// A loadable segment's bytes in the file; what follows them in memory is zero.
 #[derive(Clone, Copy)]
 pub(super) struct Segment<'a> {
-    pub addr: VirtAddr,
-    pub data: &'a [u8],
-    pub executable: bool,
-    pub writable: bool,
+    bytes: &'a Bytes,
+    load: &'a Load,
+}
+
+impl<'a> Segment<'a> {
+    pub(super) fn addr(&self) -> VirtAddr {
+        self.load.range.low
+    }
+
+    pub(super) fn is_executable(&self) -> bool {
+        self.load.executable
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.load.writable
+    }
+
+    /// All of them: dear in a large file.
+    pub(super) fn data(&self) -> &'a [u8] {
+        self.bytes.get(self.load.file.clone()).unwrap_or_default()
+    }
+
+    /// Those from `addr` on; `None` if there are none.
+    pub(super) fn data_from(&self, addr: VirtAddr) -> Option<&'a [u8]> {
+        let skipped = usize::try_from(addr.offset_from(self.addr())?).ok()?;
+        let start = self.load.file.start.checked_add(skipped).filter(|start| *start < self.load.file.end)?;
+        self.bytes.get(start..self.load.file.end)
+    }
 }
 
 impl Image {
-    /// Reads the file at `path`.
+    /// Opens the file at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        Self::parse(path, read(path)?)
+        Self::parse_as(path, open(path)?, Role::Executable)
     }
 
-    /// Reads a file of debug information at `path`: its program headers speak of bytes that only the executable has.
+    /// Opens a file of debug information at `path`: its program headers speak of bytes that only the executable has.
     pub(super) fn open_debug(path: &Path) -> Result<Self, Error> {
-        Self::parse_as(path, read(path)?, Role::Debug)
+        Self::parse_as(path, open(path)?, Role::Debug)
     }
 
     /// Takes the file's bytes; `path` is for messages.
     pub(super) fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        Self::parse_as(path, bytes, Role::Executable)
+        Self::parse_as(path, Bytes::Whole(bytes), Role::Executable)
     }
 
-    fn parse_as(path: &Path, bytes: Vec<u8>, role: Role) -> Result<Self, Error> {
-        ident::check(path, &bytes)?;
-        let corrupt = |e: object::read::Error| Error::Corrupt { path: path.into(), what: e.to_string() };
+    fn parse_as(path: &Path, bytes: Bytes, role: Role) -> Result<Self, Error> {
+        let head = bytes.get(0..bytes.len().min(ident::HEADER_BYTES));
+        ident::check(path, head.ok_or_else(|| unreadable(path, &bytes))?)?;
+        let corrupt = |e: object::read::Error| match bytes.check() {
+            Ok(()) => Error::Corrupt { path: path.into(), what: e.to_string() },
+            Err(source) => Error::Io { path: path.into(), source },
+        };
         let unsupported = |found| Error::Unsupported { path: path.into(), found };
-        let file: &[u8] = &bytes;
+        let file = &bytes;
         let header = Header::parse(file).map_err(corrupt)?;
         let arch = match header.e_machine(LE) {
             elf::EM_X86_64 => Arch::X86_64,
@@ -189,17 +222,32 @@ impl Image {
     /// `None` if the file has no such section, no bytes of it, or broken ones.
     pub(super) fn section(&self, name: &str) -> Option<Section<'_>> {
         let entry = self.entry(name)?;
-        let stored = self.bytes.get(entry.file.clone())?;
+        let decompressed = |compression| {
+            let stored = self.bytes.copy(entry.file.clone())?;
+            decompress(name, &stored, compression)
+        };
         let data = match &entry.compression {
-            None => stored,
-            Some(compression) => entry.decompressed.get_or_init(|| decompress(name, stored, compression)).as_deref()?,
+            None => self.bytes.get(entry.file.clone())?,
+            Some(compression) => entry.decompressed.get_or_init(|| decompressed(compression)).as_deref()?,
         };
         Some(Section { addr: entry.addr, data })
     }
 
+    /// Whether what was read is what the file holds: an error where it has been written to, or could not be read.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.bytes.check().map_err(|source| Error::Io { path: self.path.clone(), source })
+    }
+
     /// The checksum that a `.gnu_debuglink` holds of the file that it names.
     pub(super) fn checksum(&self) -> u32 {
-        crc32fast::hash(&self.bytes)
+        /// How much is looked at, and kept, at once.
+        const PIECE: usize = 1 << 20;
+        let mut hasher = crc32fast::Hasher::new();
+        for start in (0..self.bytes.len()).step_by(PIECE) {
+            let piece = self.bytes.copy(start..(start + PIECE).min(self.bytes.len()));
+            hasher.update(piece.as_deref().unwrap_or_default());
+        }
+        hasher.finalize()
     }
 
     /// Where in the file the bytes of section `name` are.
@@ -215,18 +263,19 @@ impl Image {
 
     /// The loadable segments, in the file's order.
     pub(super) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        self.loads.iter().map(|load| Segment {
-            addr: load.range.low,
-            data: &self.bytes[load.file.clone()],
-            executable: load.executable,
-            writable: load.writable,
-        })
+        self.loads.iter().map(|load| Segment { bytes: &self.bytes, load })
     }
 
     /// The bytes of `range`, if one executable segment of the file holds them all.
     pub(super) fn code(&self, range: AddrRange) -> Option<&[u8]> {
         let len = usize::try_from(range.high.offset_from(range.low)?).ok()?;
         self.slice(range.low, len, |load| load.executable)
+    }
+
+    /// Whether one executable segment of the file holds all of `range`.
+    pub(super) fn has_code(&self, range: AddrRange) -> bool {
+        let len = range.high.offset_from(range.low).and_then(|len| usize::try_from(len).ok());
+        len.is_some_and(|len| self.place(range.low, len, |load| load.executable).is_some())
     }
 
     /// `len` bytes at `addr`, if the file holds them all and the running program cannot change them.
@@ -256,33 +305,39 @@ impl Image {
     }
 
     fn try_symbols(&self) -> object::read::Result<Symbols> {
-        let file: &[u8] = &self.bytes;
+        let file = &self.bytes;
         let header = Header::parse(file)?;
-        let table = header.sections(LE, file)?.symbols(LE, file, elf::SHT_SYMTAB)?;
-        let mut functions: Vec<(VirtAddr, u64, &str)> = Vec::with_capacity(table.len());
-        // Names that share their bytes could make the copy far larger than the file; a linker's hardly do.
-        let mut budget = file.len();
-        for symbol in table.iter() {
-            let addr = VirtAddr(symbol.st_value(LE));
-            if symbol.st_type() != elf::STT_FUNC || self.file_offset(addr).is_none() {
-                continue;
-            }
-            let name = symbol.name(LE, table.strings())?;
-            let Some(rest) = budget.checked_sub(name.len()) else { break };
-            budget = rest;
-            if let Ok(name) = str::from_utf8(name) {
-                functions.push((addr, symbol.st_size(LE), name));
+        let sections = header.sections(LE, file)?;
+        let table = sections.symbols(LE, file, elf::SHT_SYMTAB)?;
+        let strings = match sections.section(table.string_section())?.file_range(LE) {
+            Some((start, size)) => start as usize..start.saturating_add(size).min(file.len() as u64) as usize,
+            None => 0..0,
+        };
+        let mut functions: Vec<Symbol> = Vec::with_capacity(table.len());
+        for symbol in table.iter().filter(|symbol| symbol.st_type() == elf::STT_FUNC) {
+            let low = VirtAddr(symbol.st_value(LE));
+            if self.file_offset(low).is_some() {
+                let size = symbol.st_size(LE);
+                let high = low.checked_add(size).unwrap_or(low);
+                functions.push(Symbol { range: AddrRange { low, high }, name: symbol.st_name(LE) });
             }
         }
         // Of several at one address the one with a size: `runtime.text` and the like are only marks.
-        functions.sort_unstable_by_key(|&(addr, size, name)| (addr, Reverse(size), name));
-        functions.dedup_by_key(|&mut (addr, ..)| addr);
-        let next = functions.iter().skip(1).map(|&(addr, ..)| Some(addr)).chain([None]);
-        let range = |low: VirtAddr, size, next| {
-            let high = if size == 0 { next } else { low.checked_add(size) };
-            AddrRange { low, high: high.unwrap_or(low) }
-        };
-        Ok(functions.iter().zip(next).map(|(&(low, size, name), next)| (range(low, size, next), name)).collect())
+        functions.sort_by_key(|symbol| (symbol.range.low, Reverse(symbol.range.high)));
+        for at in 0..functions.len() {
+            let AddrRange { low, high } = functions[at].range;
+            let is_alone = at.checked_sub(1).is_none_or(|before| functions[before].range.low != low);
+            if low == high && is_alone {
+                let next = functions[at + 1..].iter().map(|symbol| symbol.range.low).find(|next| *next > low);
+                functions[at].range.high = next.unwrap_or(low);
+            }
+        }
+        Ok(Symbols::new(file, strings, functions))
+    }
+
+    /// The bytes of the whole file.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     fn slice(&self, addr: VirtAddr, len: usize, wanted: impl Fn(&Load) -> bool) -> Option<&[u8]> {
@@ -300,7 +355,9 @@ impl Image {
     fn relocate(&mut self, addr: VirtAddr, value: u64) {
         // Text stays what the kernel finds in the file.
         let Some(place) = self.place(addr, size_of::<u64>(), |load| !load.executable) else { return };
-        self.bytes[place].copy_from_slice(&value.to_le_bytes());
+        if let Some(bytes) = self.bytes.get_mut(place) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
     }
 }
 
@@ -312,28 +369,54 @@ enum Role {
     Debug,
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn open(path: &Path) -> Result<Bytes, Error> {
     let io = |source| Error::Io { path: path.into(), source };
-    let mut file = File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
         return Err(Error::NotAFile { path: path.into() });
     }
     let size = metadata.len();
-    let mut bytes = Vec::new();
-    (&mut file).take(ident::HEADER_BYTES as u64).read_to_end(&mut bytes).map_err(io)?;
-    ident::check(path, &bytes)?;
     if size > MAX_FILE_BYTES {
+        let mut head = [0; ident::HEADER_BYTES];
+        file.read_exact_at(&mut head, 0).map_err(io)?;
+        ident::check(path, &head)?;
         return Err(Error::TooLarge { path: path.into(), size, limit: MAX_FILE_BYTES });
     }
-    bytes.try_reserve_exact(size as usize).map_err(|e| io(e.into()))?;
-    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(io)?;
-    Ok(bytes)
+    Bytes::of_file(file).map_err(io)
+}
+
+fn unreadable(path: &Path, bytes: &Bytes) -> Error {
+    let source = bytes.check().err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+    Error::Io { path: path.into(), source }
+}
+
+/// Bytes as the library reads them.
+impl<'a> ReadRef<'a> for &'a Bytes {
+    fn len(self) -> Result<u64, ()> {
+        Ok(Bytes::len(self) as u64)
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'a [u8], ()> {
+        let start = usize::try_from(offset).map_err(drop)?;
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size)).ok_or(())?;
+        self.get(start..end).ok_or(())
+    }
+
+    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'a [u8], ()> {
+        let at = |offset| usize::try_from(offset).map_err(drop);
+        let range = at(range.start)?..at(range.end)?;
+        if delimiter == 0 {
+            return self.until_nul(range).ok_or(());
+        }
+        let bytes = self.get(range).ok_or(())?;
+        bytes.iter().position(|byte| *byte == delimiter).map(|end| &bytes[..end]).ok_or(())
+    }
 }
 
 fn file_range(
     path: &Path,
-    file: &[u8],
+    file: &Bytes,
     offset: u64,
     size: u64,
     part: impl Fn() -> String,
@@ -347,7 +430,7 @@ fn file_range(
 
 fn section_entry(
     path: &Path,
-    file: &[u8],
+    file: &Bytes,
     section: &elf::SectionHeader64<LE>,
     name: &str,
 ) -> Result<SectionEntry, Error> {
@@ -367,8 +450,8 @@ fn section_entry(
         compression = Some(Compression { format, size: header.ch_size.get(LE) });
     } else if name.starts_with(".zdebug_") {
         // `ZLIB`, the size as a big-endian u64, the stream: what the Go linker wrote up to Go 1.18.
-        if let [b'Z', b'L', b'I', b'B', size @ ..] = &file[range.clone()]
-            && let Some((size, _)) = size.split_first_chunk()
+        if let Some([b'Z', b'L', b'I', b'B', size @ ..]) = file.get(range.start..range.end.min(range.start + 12))
+            && let Some(size) = size.first_chunk()
         {
             compression = Some(Compression { format: CompressionFormat::Zlib, size: u64::from_be_bytes(*size) });
             range.start += 12;
@@ -399,7 +482,7 @@ fn decompress(name: &str, stored: &[u8], compression: &Compression) -> Option<Bo
 
 /// What the dynamic linker writes without looking at symbols: (where, the address to write at load bias 0).
 /// Packed ones (`SHT_RELR`) are left out: their values stand in the file already.
-fn relative_relocations(file: &[u8], table: &Sections<'_>, arch: Arch) -> Vec<(VirtAddr, u64)> {
+fn relative_relocations(file: &Bytes, table: &Sections<'_>, arch: Arch) -> Vec<(VirtAddr, u64)> {
     let relative = match arch {
         Arch::X86_64 => elf::R_X86_64_RELATIVE,
         Arch::Aarch64 => elf::R_AARCH64_RELATIVE,

@@ -26,6 +26,7 @@ mod place;
 mod plan;
 mod plan_source;
 mod privileges;
+mod progress;
 mod reload;
 mod report;
 mod report_file;

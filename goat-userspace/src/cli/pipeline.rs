@@ -1,10 +1,10 @@
 //! From revisions to a plan: the pipeline's arrows, one after the other.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
 use anyhow::Context;
 
-use super::{args::ReadingArgs, left_out, revision, say::HelpExt, settings::Settings};
+use super::{args::ReadingArgs, left_out, progress::Progress, revision, say::HelpExt, settings::Settings};
 use crate::{
     binary::{self, Binary},
     diff::{self, ChangeSet},
@@ -44,6 +44,10 @@ fn leave_out_marked(changes: &mut ChangeSet, sources: &SourceIndex) -> Vec<Strin
 
 /// As far as sources alone can tell.
 pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
+    change_with(settings, &Progress::new())
+}
+
+fn change_with(settings: &Settings, progress: &Progress) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
@@ -51,10 +55,15 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
         precision: settings.diff_precision(),
         filter: settings.filter.clone(),
     };
-    let mut changes = diff::between(&settings.repo, &options)
-        .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
-    left_out::warn(&changes);
-    let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
+    let sides = format!("{} with {}", quoted(&options.old), quoted(&options.new));
+    progress.begin(format!("comparing {sides}"));
+    let step = |done, total| progress.step(done, total);
+    let mut changes = timed("revisions compared", || diff::between_with(&settings.repo, &options, &step))
+        .with_context(|| format!("cannot compare {sides}"))?;
+    progress.aside(|| left_out::warn(&changes));
+    progress.begin(format!("reading {} changed files", changes.files.len()));
+    let index = || source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
+    let sources = timed("sources read", index);
     let left_out = leave_out_marked(&mut changes, &sources);
     let points = track::select(&changes, &sources, settings.granularity);
     Ok(Change { changes, sources, points, left_out })
@@ -64,11 +73,13 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
 pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> anyhow::Result<ProbePlan> {
     // The binary first: it is the cheaper of the two to be wrong about.
     let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
-    let binary = Binary::open_with(path, &options)?;
-    let Change { changes, sources, points, left_out } = change(settings)?;
+    let progress = Progress::new();
+    progress.begin(format!("reading {}", path.display()));
+    let binary = timed("binary opened", || Binary::open_with(path, &options))?;
+    let Change { changes, sources, points, left_out } = change_with(settings, &progress)?;
     let mut warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
     warnings.extend(left_out);
-    let resolved = plan::resolve(&plan::Inputs {
+    let inputs = plan::Inputs {
         app: app(settings, &changes),
         granularity: settings.granularity,
         precision: settings.precision,
@@ -80,13 +91,24 @@ pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> a
         warnings,
         allow_mismatch: reading.allow_mismatch,
         path_rules: &reading.path_map,
-    });
+    };
+    progress.begin(format!("looking for {} points in {}", points.points.len(), path.display()));
+    let resolved = timed("sites chosen", || plan::resolve(&inputs));
+    binary.check()?;
     let refuted = matches!(resolved, Err(plan::Error::OtherSources { .. }));
     let plan = resolved.with_context(|| format!("cannot plan for {}", path.display()));
     if refuted {
         return plan.help("name the commit that it was built from with --new, or accept this with --allow-mismatch");
     }
     plan
+}
+
+/// Does `work` and says, to who asked for it, how long it took: also what `cargo xtask bench plan` reads.
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let done = work();
+    tracing::info!(ms = began.elapsed().as_secs_f64() * 1e3, "{what}");
+    done
 }
 
 fn app(settings: &Settings, changes: &ChangeSet) -> AppInfo {

@@ -43,12 +43,20 @@ pub struct Options {
     pub filter: Filter,
 }
 
+/// Told how many steps of how many are done.
+pub type Progress<'a> = &'a dyn Fn(usize, usize);
+
 /// Compares the two revisions that `options` names in the repository that holds `dir`.
 ///
 /// Lines are those that `git diff -U0 -M`, `git diff -U0 --no-renames` or `git blame` finds, with git's defaults whatever
 /// the user's configuration says.
 pub fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
-    git::between(dir, options)
+    between_with(dir, options, &|_, _| {})
+}
+
+/// As [`between`], and tells `progress` how many of how many steps are done, where there are many.
+pub fn between_with(dir: &Path, options: &Options, progress: Progress<'_>) -> Result<ChangeSet, Error> {
+    git::between(dir, options, progress)
 }
 
 /// Whether git would take `content` for binary: a NUL byte near its start.

@@ -9,7 +9,7 @@ use crate::truth::toolchain;
 
 /// Processor, kernel and tools.
 #[derive(Serialize)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     processor: String,
     cpus: usize,
     is_virtual: bool,
@@ -21,7 +21,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// This one.
-    pub(super) fn look() -> Result<Self> {
+    pub(crate) fn look() -> Result<Self> {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
             let value = cpu.lines().find_map(|line| line.strip_prefix(name)?.split_once(": ").map(|(_, value)| value));
@@ -39,7 +39,7 @@ impl Machine {
     }
 
     /// In a sentence.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self { processor, cpus, is_virtual, kernel, go, load_before } = self;
         let what = if *is_virtual { "virtual machine" } else { "machine" };
         format!(

@@ -20,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use crate::{repository, truth::toolchain};
-use machine::Machine;
+pub(crate) use machine::Machine;
 
 /// What is measured, and for how long.
 #[derive(clap::Args, Clone)]

@@ -38,6 +38,8 @@ How it is judged:
 pub(super) const VARIANTS: &str = "Other releases, flags and targets";
 pub(super) const TABLES: &str = "DWARF and pclntab";
 pub(super) const SURVIVAL: &str = "With every probe in place";
+pub(super) const STRIPPED: &str = "Stripped builds";
+pub(crate) const LINES: &str = "Changed lines";
 
 /// Writes the document: all of it, or where no subject was judged with its defaults, the section of the variants.
 pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
@@ -55,7 +57,7 @@ pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[Subject
         let _ = write!(text, "\n## {VARIANTS}\n\n{}", variants_table(variants));
     }
     disagreements(&mut text, subjects.iter().chain(variants));
-    for title in [VARIANTS, TABLES, SURVIVAL] {
+    for title in [VARIANTS, TABLES, STRIPPED, SURVIVAL, LINES] {
         if let (None, Some(at)) = (place(&text, title), place(&old, title)) {
             text = text.trim_end().to_owned() + "\n\n" + &old[at];
         }
@@ -66,7 +68,7 @@ pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[Subject
 }
 
 /// Puts `body` into the document's section `title`, in place of what it held.
-pub(super) fn section(path: &Path, title: &str, body: &str) -> Result<()> {
+pub(crate) fn section(path: &Path, title: &str, body: &str) -> Result<()> {
     let mut text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let body = format!("## {title}\n\n{}\n", body.trim_end());
     match place(&text, title) {

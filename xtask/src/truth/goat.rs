@@ -96,14 +96,28 @@ pub(super) struct Summary {
 pub(super) fn plan(goat: &Path, tree: &Tree, binary: &Path, granularity: &str, dir: &Path) -> Result<Plan> {
     fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let path = dir.join(format!("{granularity}.goatplan"));
+    let json = plan_json(goat, tree, binary, granularity, Some(&path))?;
+    let plan: Plan = serde_json::from_str(&json).context("goat plan wrote no plan")?;
+    Ok(Plan { path, ..plan })
+}
+
+/// The plan as goat prints it, and as a file too where a `path` is given.
+pub(super) fn plan_json(
+    goat: &Path,
+    tree: &Tree,
+    binary: &Path,
+    granularity: &str,
+    path: Option<&Path>,
+) -> Result<String> {
     let mut command = clean(goat);
     command.args(["plan", "--format", "json", "--old", &tree.old, "--new", &tree.new, "--granularity", granularity]);
     // By diff where there is an old side: what is judged is the mapping.
     command.args(["--diff-precision", "2", "--allow-mismatch", "--repo"]).arg(&tree.repo);
-    command.arg("--binary").arg(binary).arg("-o").arg(&path);
-    let json = toolchain::output(&mut command)?;
-    let plan: Plan = serde_json::from_str(&json).context("goat plan wrote no plan")?;
-    Ok(Plan { path, ..plan })
+    command.arg("--binary").arg(binary);
+    if let Some(path) = path {
+        command.arg("-o").arg(path);
+    }
+    toolchain::output(&mut command)
 }
 
 /// `goat` with the environment that decides on its answers left out.

@@ -4,7 +4,7 @@
 mod baseline;
 mod counts;
 mod disassembly;
-mod document;
+pub(crate) mod document;
 mod drive;
 mod goat;
 mod judge;
@@ -15,6 +15,7 @@ mod profile;
 mod report;
 mod service;
 mod statements;
+mod stripped;
 mod subject;
 mod subjects;
 mod survive;
@@ -87,6 +88,10 @@ pub(crate) struct Args {
     /// beginning to end and the collector always at work, and compare what they do with what they do without
     #[arg(long, conflicts_with = "variants")]
     survive: bool,
+
+    /// Instead of judging anything: compare the plans for each subject's programs with those for the same programs stripped
+    #[arg(long, conflicts_with_all = ["variants", "tables", "survive"])]
+    stripped: bool,
 
     /// How often they have to, for --survive
     #[arg(long, value_name = "N", default_value_t = 20, requires = "survive")]
@@ -161,6 +166,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         [] => subjects::NAMES.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
+    if args.stripped {
+        let make = |name: &str, dir: &Path| match name {
+            "own" => args.own.make(dir),
+            _ => subjects::make(name, dir, &Variant::default()),
+        };
+        return stripped::run(&goat, &names, &make, args.format, document);
+    }
     let variant = Variant { flags: args.build_flag.clone(), env: args.environment()? };
     let mut reports = Vec::new();
     for name in names.iter().filter(|_| args.variant.is_empty()) {

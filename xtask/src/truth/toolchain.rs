@@ -32,6 +32,11 @@ pub(crate) fn root() -> Result<PathBuf> {
 
 /// Runs `command` to its end and gives its standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
+    String::from_utf8(bytes(command)?).with_context(|| format!("{command:?} wrote no UTF-8"))
+}
+
+/// The same for output that need not be UTF-8.
+pub(crate) fn bytes(command: &mut Command) -> Result<Vec<u8>> {
     let out = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
     ensure!(
         out.status.success(),
@@ -40,7 +45,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         String::from_utf8_lossy(&out.stdout),
         String::from_utf8_lossy(&out.stderr)
     );
-    String::from_utf8(out.stdout).with_context(|| format!("{command:?} wrote no UTF-8"))
+    Ok(out.stdout)
 }
 
 /// Runs an example of the goat-tests crate, which may name goat's library, and gives what it prints.

@@ -7,7 +7,7 @@
 
 use super::{
     super::object::Image,
-    raw::{HEADER_SIZE, Header, Tables, TextOff, u64_at},
+    raw::{HEADER_SIZE, Header, InlTreeOff, Tables, TextOff, u64_at},
 };
 use crate::addr::{AddrRange, VirtAddr};
 
@@ -21,6 +21,8 @@ mod word {
     pub(super) const MINPC: usize = 20;
     pub(super) const MAXPC: usize = 21;
     pub(super) const TEXT: usize = 22;
+    /// As many as are looked at.
+    pub(super) const ALL: usize = 23;
 }
 /// Where `moduledata.gofunc` may be: word 38 in Go 1.18, 40 since 1.20, 43 in 1.27, and room for what comes.
 const GOFUNC_WORDS: std::ops::Range<usize> = 34..56;
@@ -29,10 +31,7 @@ const GOFUNC_SAMPLE: usize = 256;
 
 /// The bytes from `addr` to the end of its segment.
 pub(super) fn bytes_from(image: &Image, addr: VirtAddr) -> Option<&[u8]> {
-    image.segments().find_map(|segment| {
-        let rest = segment.data.get(usize::try_from(addr.offset_from(segment.addr)?).ok()?..)?;
-        (!rest.is_empty()).then_some(rest)
-    })
+    image.segments().find_map(|segment| segment.data_from(addr))
 }
 
 /// The address of the pclntab.
@@ -40,13 +39,13 @@ pub(super) fn table(image: &Image) -> Option<VirtAddr> {
     let is_table = |addr: &VirtAddr| bytes_from(image, *addr).is_some_and(|bytes| Header::parse(bytes).is_some());
     let named = TABLE_SECTIONS.iter().filter_map(|name| Some(image.section(name)?.addr));
     let found = |executable: bool| {
-        let segments = image.segments().filter(move |segment| segment.executable == executable);
+        let segments = image.segments().filter(move |segment| segment.is_executable() == executable);
         segments.flat_map(|segment| {
-            let words = segment.data.windows(HEADER_SIZE).step_by(8);
+            let words = segment.data().windows(HEADER_SIZE).step_by(8);
             words
                 .zip(0u64..)
                 .filter(|(bytes, _)| Header::looks_like(bytes))
-                .filter_map(move |(_, i)| segment.addr.checked_add(8 * i))
+                .filter_map(move |(_, i)| segment.addr().checked_add(8 * i))
         })
     };
     // Most linkers keep constants out of the executable segment.
@@ -65,17 +64,17 @@ pub(super) struct Module {
 /// The module that the pclntab at `table` belongs to.
 pub(super) fn module(image: &Image, table: VirtAddr, tables: &Tables<'_>) -> Option<Module> {
     let named = image.section(MODULE_SECTION).map(|section| section.addr);
-    let found = image.segments().filter(|segment| !segment.executable).flat_map(|segment| {
-        let words = segment.data.chunks_exact(8).zip(0u64..);
+    let found = image.segments().filter(|segment| !segment.is_executable()).flat_map(|segment| {
+        let words = segment.data().chunks_exact(8).zip(0u64..);
         let pointers = words.filter(move |(word, _)| **word == table.0.to_le_bytes());
-        pointers.filter_map(move |(_, i)| segment.addr.checked_add(8 * i))
+        pointers.filter_map(move |(_, i)| segment.addr().checked_add(8 * i))
     });
     let at = named.into_iter().chain(found).find(|&at| proves_itself(image, at, table, tables))?;
-    let data = bytes_from(image, at)?;
+    let data = image.initial_bytes(at, 8 * GOFUNC_WORDS.end).or_else(|| bytes_from(image, at))?;
     let text = VirtAddr(u64_at(data, 8 * word::TEXT)?);
     let gofunc = GOFUNC_WORDS
         .filter_map(|i| u64_at(data, 8 * i).map(VirtAddr))
-        .filter_map(|addr| Some((agreement(bytes_from(image, addr)?, tables)?, addr)))
+        .filter_map(|addr| Some((agreement(image, addr, tables)?, addr)))
         .max_by_key(|&(agreeing, _)| agreeing)
         .map(|(_, addr)| addr);
     Some(Module { text, gofunc })
@@ -84,7 +83,7 @@ pub(super) fn module(image: &Image, table: VirtAddr, tables: &Tables<'_>) -> Opt
 /// Whether the `runtime.moduledata` of this table is at `at`: each part's address and the text's bounds (which the runtime
 /// checks, too: runtime/symtab.go, moduledataverify1) agree with the table, and the text is executable.
 fn proves_itself(image: &Image, at: VirtAddr, table: VirtAddr, tables: &Tables<'_>) -> bool {
-    let Some(data) = bytes_from(image, at) else { return false };
+    let Some(data) = image.initial_bytes(at, 8 * word::ALL) else { return false };
     let header = &tables.header;
     // pcHeader; then slices, three words each: funcnametab, cutab, filetab, pctab, pclntable, ftab.
     let parts = [
@@ -104,12 +103,12 @@ fn proves_itself(image: &Image, at: VirtAddr, table: VirtAddr, tables: &Tables<'
         let stated = (u64_at(data, 8 * word::MINPC)?, u64_at(data, 8 * word::MAXPC)?);
         ((low.0, high.0) == stated).then_some(AddrRange { low, high })
     };
-    agree && text_bounds().is_some_and(|range| image.code(range).is_some())
+    agree && text_bounds().is_some_and(|range| image.has_code(range))
 }
 
 /// Of some functions with inlined calls, how many find a sensible record if `go:func.*` begins with `gofunc`; `None` if that
 /// is no more than half.
-fn agreement(gofunc: &[u8], tables: &Tables<'_>) -> Option<usize> {
+fn agreement(image: &Image, gofunc: VirtAddr, tables: &Tables<'_>) -> Option<usize> {
     let with_tree = (0..tables.header.nfunc).filter_map(|i| {
         let func = tables.func(i)?;
         let size = tables.entry(i + 1)?.0.checked_sub(func.entry.0)?;
@@ -118,7 +117,9 @@ fn agreement(gofunc: &[u8], tables: &Tables<'_>) -> Option<usize> {
     let (mut seen, mut sensible) = (0, 0);
     for (tree, size) in with_tree.take(GOFUNC_SAMPLE) {
         seen += 1;
-        let record = tables.inlined_call(gofunc, tree, 0);
+        // One record at a time: a wrong `gofunc` may have much behind it.
+        let first = || image.initial_bytes(gofunc.checked_add(u64::from(tree.0))?, tables.inlined_call_bytes());
+        let record = first().and_then(|bytes| tables.inlined_call(bytes, InlTreeOff(0), 0));
         sensible += usize::from(record.is_some_and(|r| tables.starts_name(r.name) && r.parent_pc < size));
     }
     (sensible * 2 > seen).then_some(sensible)

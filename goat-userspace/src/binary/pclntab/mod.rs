@@ -14,10 +14,10 @@ mod view;
 
 use self::{
     function::Scratch,
-    raw::Tables,
+    raw::{Tables, TextOff},
     view::{CuTab, View},
 };
-use super::{Error, FileId, FileTable, Function, Stats, object::Image, symbols::Symbols};
+use super::{Error, FileId, FileTable, Function, Stats, object::Image};
 use crate::addr::{AddrRange, VirtAddr};
 
 /// The most bytes that the result of one [`Pclntab::functions`] may take: many times what all of a large binary does, but a
@@ -92,24 +92,28 @@ impl Pclntab {
         (functions, stats)
     }
 
-    /// Every function's name and code, up to the next function.
-    pub(super) fn symbols(&self, image: &Image) -> Symbols {
+    /// The name of the function that `addr` lies in.
+    pub(super) fn symbol<'a>(&'a self, image: &'a Image, addr: VirtAddr) -> Option<&'a str> {
         let view = self.view(image);
-        // Names may share bytes only in a damaged table.
-        let mut budget = MAX_RESULT_BYTES;
-        let symbol = |i| {
+        let at = TextOff(u32::try_from(addr.offset_from(view.text)?).ok()?);
+        // The first function that begins behind it.
+        let (mut low, mut high) = (0, view.tables.header.nfunc);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if view.tables.entry(middle)? <= at { low = middle + 1 } else { high = middle }
+        }
+        let function = low.checked_sub(1)?;
+        (at < view.tables.entry(function + 1)?).then(|| view.function_name(function))?
+    }
+
+    /// Every function's name and code, up to the next function.
+    pub(super) fn symbols<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = (&'a str, AddrRange)> {
+        let view = self.view(image);
+        (0..view.tables.header.nfunc).filter_map(move |i| {
             let low = view.addr(view.tables.entry(i)?)?;
             let high = view.addr(view.tables.entry(i + 1)?)?;
-            Some((AddrRange { low, high }, view.function_name(i)?))
-        };
-        let symbols = (0..view.tables.header.nfunc).filter_map(symbol);
-        symbols
-            .take_while(|(_, name)| {
-                let rest = budget.checked_sub(name.len());
-                budget = rest.unwrap_or(0);
-                rest.is_some()
-            })
-            .collect()
+            Some((view.function_name(i)?, AddrRange { low, high })).filter(|_| low < high)
+        })
     }
 
     fn view<'a>(&'a self, image: &'a Image) -> View<'a> {

@@ -95,7 +95,7 @@ fn a_stripped_binary_has_the_same_functions() {
                 let functions = all(pclntab, image);
                 assert!(all(&other, &other_image) == functions);
                 let main = functions.iter().find(|f| &*f.name == "main.main").unwrap();
-                assert_eq!(other.symbols(&other_image).name(main.range.low), Some("main.main"));
+                assert_eq!(other.symbol(&other_image, main.range.low), Some("main.main"));
             });
         }
     }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use git2::{Oid, Repository, Tree};
 
 use super::{
+    super::Progress,
     Error,
     history::{History, Step, tree_of},
     renames,
@@ -51,6 +52,7 @@ pub(super) fn new_lines(
     repository: &Repository,
     history: &History,
     files: &[(&[u8], Oid, &[u8])],
+    progress: Progress<'_>,
 ) -> Result<Vec<LineSet>, Error> {
     let mut asked: HashMap<usize, Suspects> = HashMap::new();
     let suspects =
@@ -60,7 +62,9 @@ pub(super) fn new_lines(
         });
     asked.insert(0, suspects.collect());
     let mut found = vec![LineSet::new(); files.len()];
+    let total = history.commits.len();
     for (at, step) in history.commits.iter().enumerate() {
+        progress(total + at, 2 * total);
         let Some(mut suspects) = asked.remove(&at) else { continue };
         let mut parents = Parents::of(repository, step)?;
         let mut passed: Vec<Suspects> = step.parents.iter().map(|_| Suspects::new()).collect();

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use git2::{Oid, Repository, Sort, Tree};
 
 use super::{
+    super::Progress,
     Error,
     repository::git,
     tree::{self, Delta},
@@ -25,16 +26,18 @@ pub(super) struct Step {
 }
 
 impl History {
-    /// Reads the commits that `new` has and `old` has not.
-    pub(super) fn read(repository: &Repository, old: Oid, new: Oid) -> Result<Self, Error> {
+    /// Reads the commits that `new` has and `old` has not; half of what there is to do with them, for `progress`.
+    pub(super) fn read(repository: &Repository, old: Oid, new: Oid, progress: Progress<'_>) -> Result<Self, Error> {
         let failed = git("walk the history");
         let mut walk = repository.revwalk().map_err(&failed)?;
         walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
         walk.push(new).map_err(&failed)?;
         walk.hide(old).map_err(&failed)?;
-        let mut commits = Vec::new();
-        for id in walk {
-            let commit = repository.find_commit(id.map_err(&failed)?).map_err(&failed)?;
+        let ids: Vec<Oid> = walk.collect::<Result<_, _>>().map_err(&failed)?;
+        let mut commits = Vec::with_capacity(ids.len());
+        for id in &ids {
+            progress(commits.len(), 2 * ids.len());
+            let commit = repository.find_commit(*id).map_err(&failed)?;
             let parents: Vec<_> = commit.parent_ids().collect();
             let before = parents.first().map(|parent| tree_of(repository, *parent)).transpose()?;
             let deltas = tree::deltas(repository, before.as_ref(), &commit.tree().map_err(&failed)?)?;

@@ -19,10 +19,10 @@ use self::{
     repository::{Side, read},
     tree::{File, Kind},
 };
-use super::{ChangeSet, Error, FileChange, Options, Precision, filter::Rules, modules::Modules};
+use super::{ChangeSet, Error, FileChange, Options, Precision, Progress, filter::Rules, modules::Modules};
 use crate::lines::{LineRange, LineSet};
 
-pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
+pub(super) fn between(dir: &Path, options: &Options, progress: Progress<'_>) -> Result<ChangeSet, Error> {
     let repository = repository::open(dir)?;
     let (old, new) = repository::sides(&repository, options)?;
     let (old_tree, new_tree) = (old.as_ref().map(Side::tree).transpose()?, new.tree()?);
@@ -34,7 +34,7 @@ pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error>
     let mut candidates = candidates::differing(&repository, old_tree.as_ref(), &new_tree, follow_renames)?;
     let history = match &old {
         Some(old) if options.precision == Precision::Blame => {
-            Some(History::read(&repository, old.commit.id(), new.commit.id())?)
+            Some(History::read(&repository, old.commit.id(), new.commit.id(), progress)?)
         }
         _ => None,
     };
@@ -53,7 +53,7 @@ pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error>
     let lines = match &history {
         Some(history) => {
             let files: Vec<_> = admitted.iter().map(|(file, _, text)| (&*file.path, file.new.id, &**text)).collect();
-            blame::new_lines(&repository, history, &files)?
+            blame::new_lines(&repository, history, &files, progress)?
         }
         None => {
             let lines = admitted.iter().map(|(file, _, text)| differing_lines(&repository, file, text));

@@ -84,12 +84,17 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Entry `index` of the tree at `tree` in `gofunc`, the bytes at `moduledata.gofunc`.
-    pub fn inlined_call(&self, gofunc: &[u8], tree: InlTreeOff, index: u32) -> Option<InlinedCallRecord> {
-        let size = match self.header.layout {
+    /// The size of an entry in a tree of inlined calls.
+    pub fn inlined_call_bytes(&self) -> usize {
+        match self.header.layout {
             Layout::Go118 => 20,
             Layout::Go120 => 16,
-        };
+        }
+    }
+
+    /// Entry `index` of the tree at `tree` in `gofunc`, the bytes at `moduledata.gofunc`.
+    pub fn inlined_call(&self, gofunc: &[u8], tree: InlTreeOff, index: u32) -> Option<InlinedCallRecord> {
+        let size = self.inlined_call_bytes();
         let at = (tree.0 as usize).checked_add((index as usize).checked_mul(size)?)?;
         let record = gofunc.get(at..at.checked_add(size)?)?;
         let field = |i: usize| u32_at(record, 4 * i);

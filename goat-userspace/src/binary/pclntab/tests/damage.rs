@@ -46,7 +46,7 @@ fn damaged_tables_neither_panic_nor_run_away() {
             let Ok(pclntab) = open(&image) else { continue };
             let files: Vec<FileId> = (0..pclntab.files.names.len() as u32).map(FileId).collect();
             let (functions, stats) = pclntab.functions(&image, &files);
-            pclntab.symbols(&image);
+            let _ = pclntab.symbols(&image).count();
             opened += 1;
             skipped += stats.functions_broken;
             fewer += usize::from(functions.len() < whole);
