@@ -312,6 +312,21 @@ mod tests {
         }
     }
 
+    /// What fuzzing begins with, whole and without its header; of another format it would find nothing. `GOAT_BLESS=1` writes it anew.
+    #[test]
+    fn fuzzing_begins_with_a_state_of_this_format() {
+        let whole = encode(&sample()).unwrap();
+        let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/state");
+        for (name, expected) in [("file", &whole[..]), ("body", &whole[HEADER..])] {
+            let path = seeds.join(name);
+            if std::env::var_os("GOAT_BLESS").is_some() {
+                std::fs::create_dir_all(&seeds).unwrap();
+                std::fs::write(&path, expected).unwrap();
+            }
+            assert!(std::fs::read(&path).unwrap() == expected, "{} is of another format", path.display());
+        }
+    }
+
     fn any_state() -> impl Strategy<Value = State> {
         let sampled = prop::option::of((0..1_000_000u64).prop_map(sampled));
         let slot = (any::<bool>(), 1..=u64::MAX, prop::option::of(0..1_000_000u64), 0u8..5, sampled);
