@@ -95,12 +95,12 @@ fn bases(dir: &Path) -> Result<Bases> {
     fs::create_dir_all(&source)?;
     fs::write(source.join("main.go"), PROGRAM)?;
     fs::write(source.join("go.mod"), "module example.com/fuzz\n\ngo 1.21\n")?;
-    let make = |name: &str, flags: &str| {
+    let make = |name: &str, flags: &[&str]| {
         let path = source.join(name);
         let mut go = Command::new("go");
         go.current_dir(&source)
             .args(["build", "-buildvcs=false", "-trimpath"])
-            .arg(flags)
+            .args(flags)
             .arg("-o")
             .arg(&path)
             .arg(".");
@@ -109,7 +109,9 @@ fn bases(dir: &Path) -> Result<Bases> {
         ensure!(status.success(), "go build: {status}");
         Ok(path)
     };
-    Ok(Bases { whole: make("whole", "-ldflags=-compressdwarf=false")?, stripped: make("stripped", "-ldflags=-s -w")? })
+    // DWARF of the program alone: that of the runtime would take most of the time, and most of the patches.
+    let whole = ["-ldflags=-compressdwarf=false", "-gcflags=all=-dwarf=false", "-gcflags=example.com/fuzz=-dwarf=true"];
+    Ok(Bases { whole: make("whole", &whole)?, stripped: make("stripped", &["-ldflags=-s -w"])? })
 }
 
 fn build(root: &Path, dir: &Path) -> Result<()> {

@@ -2,7 +2,6 @@
 
 #![no_main]
 
-use goat::binary::LineSource;
 use goat_fuzz::{Base, Shared};
 use libfuzzer_sys::fuzz_target;
 
@@ -11,5 +10,5 @@ static BASE: Shared = Shared::new();
 fuzz_target!(|input: &[u8]| {
     let base = BASE
         .get_or_init(|| Base::new(|name| matches!(name, ".go.buildinfo" | ".note.go.buildid" | ".note.gnu.build-id")));
-    goat::fuzzing::binary(base.patched(input), LineSource::Auto);
+    goat::fuzzing::identity(base.patched(input));
 });

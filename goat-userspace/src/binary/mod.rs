@@ -105,6 +105,12 @@ pub fn identify(path: &Path) -> Result<Identity, Error> {
     identity
 }
 
+/// The same of a file's bytes.
+#[cfg(fuzzing)]
+pub fn identify_bytes(path: &Path, bytes: Vec<u8>) -> Result<Identity, Error> {
+    identity::read(&object::Image::parse(path, bytes)?)
+}
+
 impl Binary {
     /// Opens the ELF file at `path`.
     pub fn open(path: &Path, lines: LineSource) -> Result<Self, Error> {

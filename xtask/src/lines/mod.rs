@@ -113,7 +113,7 @@ fn ours(repository: &Path, graph: &Graph, pairs: &[Pair], precision: u8) -> Resu
     for Pair { old, new, .. } in pairs {
         let _ = writeln!(input, "{precision} {} {}", graph.ids[*old], graph.ids[*new]);
     }
-    let answers = toolchain::example("changed_lines", &[repository], &input)?;
+    let answers = toolchain::optimised_example("changed_lines", &[repository], &input)?;
     let answers = answers.lines().map(|line| serde_json::from_str(line).context("changed_lines wrote no JSON"));
     let answers: Vec<Ours> = answers.collect::<Result<_>>()?;
     ensure!(answers.len() == pairs.len(), "{} answers for {} pairs", answers.len(), pairs.len());
@@ -205,7 +205,7 @@ fn show(figures: &Figures, precision: u8, took: Duration) {
     let Figures { pairs, diverged, files, lines, differing_pairs, different, git } = figures;
     println!(
         "precision {precision}: {pairs} pairs, {diverged} of them on diverged branches; {files} files, {lines} lines; {differing_pairs} \
-         pairs differ, in {} files (goat, unoptimised, {:.1} s, git {:.1} s)",
+         pairs differ, in {} files (goat {:.1} s, git {:.1} s)",
         different.len(),
         took.as_secs_f64(),
         git.as_secs_f64(),

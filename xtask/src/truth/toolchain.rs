@@ -50,16 +50,30 @@ pub(crate) fn bytes(command: &mut Command) -> Result<Vec<u8>> {
 
 /// Runs an example of the goat-tests crate, which may name goat's library, and gives what it prints.
 pub(crate) fn example(name: &str, args: &[&Path], input: &str) -> Result<String> {
+    run_example(name, args, input, false)
+}
+
+/// The same, built with optimisation: for what computes for long.
+pub(crate) fn optimised_example(name: &str, args: &[&Path], input: &str) -> Result<String> {
+    run_example(name, args, input, true)
+}
+
+fn run_example(name: &str, args: &[&Path], input: &str, optimised: bool) -> Result<String> {
     static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if !built.contains(name) {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(repository::root());
-        output(cargo.args(["build", "--quiet", "--package", "goat-tests", "--example", name]))?;
+        cargo.args(["build", "--quiet", "--package", "goat-tests", "--example", name]);
+        output(cargo.args(optimised.then_some("--release")))?;
         built.insert(name.to_owned());
     }
     // cargo puts examples below the directory of this program, wherever its target directory is.
-    let exe = env::current_exe().context("cannot find this program")?.with_file_name("examples").join(name);
+    let mut exe = env::current_exe().context("cannot find this program")?.with_file_name("examples").join(name);
+    if optimised {
+        let target = exe.ancestors().nth(3).context("this program is in no target directory")?;
+        exe = target.join("release/examples").join(name);
+    }
     let mut example = Command::new(&exe);
     let mut child = example
         .args(args)
