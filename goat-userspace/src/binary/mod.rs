@@ -21,7 +21,7 @@ use std::{
 
 pub use error::Error;
 pub use functions::{FileId, FileTable, Function, InlinedCall, Row};
-pub use identity::{Identity, Module};
+pub use identity::{Dependency, Identity, Module};
 pub use stats::Stats;
 
 use crate::addr::{AddrRange, FileOffset, VirtAddr};
@@ -142,6 +142,11 @@ impl Binary {
     /// Who the binary is.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The modules that it was linked with; `None` if it says nothing of modules, as one that was not built by the go command.
+    pub fn dependencies(&self) -> Option<Vec<Dependency>> {
+        identity::dependencies(&self.image)
     }
 
     /// Its instruction set.

@@ -7,15 +7,15 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
-    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
-    finder::Finder, placement, sites, wrapper,
+    AppInfo, Blind, Component, Dependency, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
+    ProbePlan, Site, Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled,
+    copy::Copy, finder::Finder, placement, sites, wrapper,
 };
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Binary, FileId},
     cfg::Insn,
-    diff::ChangeSet,
+    diff::{self, ChangeSet},
     lines::LineSet,
     source::{BlockId, FunctionId, SourceIndex},
     track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
@@ -154,7 +154,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
             blind,
         });
     }
-    let components = components(inputs, &points);
+    let components = components(inputs, &points, absent.component);
     let mut plan = ProbePlan {
         identity: inputs.binary.identity().clone(),
         app: inputs.app.clone(),
@@ -162,6 +162,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         precision: inputs.precision,
         component: absent.component.filter(|id| components.iter().any(|c| c.id == *id)),
         components,
+        dependencies: dependencies(inputs),
         files: plan_files(inputs),
         points,
         fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
@@ -330,7 +331,8 @@ fn fault_entry(binary: &Binary) -> Option<FaultEntry> {
     Some(FaultEntry { address: first.addr, offset, instruction })
 }
 
-fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
+/// The components with their points. Which dependencies others than the binary's own, `own`, hold is not known.
+fn components(inputs: &Inputs<'_>, points: &[Point], own: Option<u32>) -> Vec<Component> {
     let chosen = |name: &str| match &inputs.main_entries {
         Some(entries) if !entries.iter().any(|e| e == "*") => entries
             .iter()
@@ -340,11 +342,17 @@ fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
     let files = &inputs.sources.files;
     (inputs.changes.components.iter().filter(|c| chosen(&c.name)))
         .map(|c| {
-            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir())).collect();
+            let is_linked = |path| Some(c.id) == own && inputs.changes.dependency_of(path).is_some();
+            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir()) || is_linked(&file.path)).collect();
             let points = points.iter().filter(|p| held[p.file as usize]).map(|p| p.id).collect();
             Component { id: c.id, name: c.name.clone(), points }
         })
         .collect()
+}
+
+fn dependencies(inputs: &Inputs<'_>) -> Vec<Dependency> {
+    let all = inputs.changes.dependencies.iter().cloned();
+    all.map(|diff::Dependency { path, old, new, dir }| Dependency { path, old, new, dir }).collect()
 }
 
 fn plan_files(inputs: &Inputs<'_>) -> Vec<PlanFile> {
