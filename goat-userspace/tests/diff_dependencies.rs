@@ -194,8 +194,8 @@ fn what_the_module_cache_lacks_is_named_with_the_command_that_gets_it() {
     assert_eq!(
         remarks.warnings,
         [format!(
-            "what changed in x.org/a, x.org/b is not observed, since the module cache ({cache}) lacks x.org/a@v1.0.0, \
-             x.org/b@v1.1.0: get it with `go mod download x.org/a@v1.0.0 x.org/b@v1.1.0`"
+            "2 modules are not in the module cache ({cache}), and what changed in them is not observed: get them with \
+             `go mod download x.org/a@v1.0.0 x.org/b@v1.1.0`"
         )]
     );
 }
@@ -254,6 +254,28 @@ fn vendored_modules_are_the_repositorys_and_are_told_of_once() {
     assert_eq!(remarks, Remarks::default());
     let (changes, _) = compare(&repo, Precision::FollowRenames, &cache, Some(built(&modules)));
     assert!(changes.filtered.is_empty(), "{:?}", changes.filtered);
+
+    // A package that nothing imported before.
+    repo.write(
+        "vendor/modules.txt",
+        "# x.org/a v1.1.0\n## explicit\nx.org/a\nx.org/a/more\n# x.org/a/sub v1.0.0\nx.org/a/sub\n# x.org/p v1.0.0\nx.org/p\n",
+    );
+    repo.write("vendor/x.org/a/more/m.go", "package more\n\n// One\n// Two\n").commit("more");
+    let all_new = [files[0], "x.org/a@v1.1.0/more/m.go 1-4", files[1]];
+    let remarks = check(&repo, &cache, Some(&modules), &dependencies, &all_new);
+    assert_eq!(
+        remarks.warnings,
+        [
+            "packages that were not vendored before (1) are taken as new, all of their lines: `go mod download x.org/a@v1.0.0` lets goat \
+          compare them"
+        ]
+    );
+    let cache = Cache::new(&[
+        ("x.org/a@v1.0.0/more/m.go", "package more\n\n// One\n"),
+        ("x.org/a@v1.0.0/a.go", "package no\n"),
+    ]);
+    let compared = [files[0], "x.org/a@v1.1.0/more/m.go 4", files[1]];
+    assert_eq!(check(&repo, &cache, Some(&modules), &dependencies, &compared), Remarks::default());
 
     // From the module cache to a vendor directory.
     let repo = requiring("require x.org/a v1.0.0", "");

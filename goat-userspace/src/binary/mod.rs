@@ -170,6 +170,16 @@ impl Binary {
         }
     }
 
+    /// The source files that have code in the binary. DWARF names more: those of which the linker kept no function.
+    pub fn files_with_code(&self) -> Result<FileTable, Error> {
+        match &self.tables {
+            Tables::Pclntab(tables) => Ok(tables.files().clone()),
+            Tables::Dwarf(_) => {
+                pclntab::open(&self.image).map(|tables| tables.files().clone()).or_else(|_| self.files())
+            }
+        }
+    }
+
     /// Every function that has at least one row, of its own or inlined, in one of `files`; sorted by address.
     pub fn functions(&self, files: &[FileId]) -> Result<Vec<Function>, Error> {
         let (functions, stats) = match &self.tables {

@@ -21,7 +21,7 @@ pub(super) fn add(
     binary: Option<(&Binary, &[PathRule])>,
     changes: &mut ChangeSet,
 ) -> anyhow::Result<Remarks> {
-    let files = binary.map(|(binary, _)| binary.files()).transpose()?;
+    let files = binary.map(|(binary, _)| binary.files_with_code()).transpose()?;
     let linked = |paths: &[RepoPath], modules: &BTreeMap<String, String>| -> BTreeSet<String> {
         match (&files, binary) {
             (Some(files), Some((_, rules))) => {

@@ -14,7 +14,7 @@ mod similarity;
 use std::path::Path;
 
 pub use change_set::{ChangeSet, Component, Dependency, FileChange, Revision};
-pub use dependencies::{Built, BuiltModule, DependencyOptions, Remarks, add_dependencies};
+pub use dependencies::{Built, BuiltModule, DependencyOptions, Linked, Remarks, add_dependencies};
 pub use error::Error;
 pub use filter::Filter;
 

@@ -38,10 +38,13 @@ pub struct DependencyOptions<'a> {
     pub caches: Vec<PathBuf>,
     /// What the binary was linked with; `None` takes go.mod's word.
     pub built: Option<Built>,
-    /// Which directories of the given files' the binary holds code of. The files are given by their paths here, with the module path of
-    /// each directory that a module begins in.
-    pub linked: &'a dyn Fn(&[RepoPath], &BTreeMap<String, String>) -> BTreeSet<String>,
+    /// Which packages the binary holds code of.
+    pub linked: &'a Linked<'a>,
 }
+
+/// Of the given files' directories, those that a binary holds code of. The files are given by their paths here, with the module path
+/// of each directory that a module begins in.
+pub type Linked<'a> = dyn Fn(&[RepoPath], &BTreeMap<String, String>) -> BTreeSet<String> + 'a;
 
 /// What a binary says it was linked with.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -134,6 +137,9 @@ pub fn add_dependencies(
             Ok(0) if pair.is_same_version() => {}
             Ok(_) => {
                 said.packages(&all, &linked);
+                if let (unknown @ 1.., Some((before, _))) = (pair.unknown_before(&files), &pair.old) {
+                    said.not_vendored(before, unknown);
+                }
                 changes.dependencies.push(pair.dependency);
             }
             Err(error) => said.unreadable(&pair.dependency.path, &error),

@@ -30,7 +30,7 @@ pub(super) struct Sides<'a> {
 pub(super) struct Pair<'a> {
     pub(super) dependency: Dependency,
     /// What the paths of its files began with, and the files; `None` if nothing asked for it.
-    old: Option<(String, Code<'a>)>,
+    pub(super) old: Option<(String, Code<'a>)>,
     new: Code<'a>,
 }
 
@@ -57,12 +57,12 @@ impl<'a> Sides<'a> {
         let old = before.as_ref().map(|origin| Code::find(path, origin, self.old, self.old_tree, self.caches));
         let new = Code::find(path, &wanted.origin, self.new, self.new_tree, self.caches);
         match (&before, &old) {
-            (Some(Origin::Version(module)), Some(None)) => said.missing(path, module),
+            (Some(Origin::Version(module)), Some(None)) => said.missing(module),
             (Some(Origin::Outside(dir)), Some(None)) => said.outside(path, dir),
             _ => {}
         }
         let Some(new) = new else {
-            said.missing(path, module);
+            said.missing(module);
             return None;
         };
         let old = match before.as_ref().zip(old) {
@@ -109,7 +109,7 @@ impl Pair<'_> {
     /// The Go files of the new side that a build may take.
     pub(super) fn new_files(&self) -> Result<Vec<Listed>, Error> {
         let path = |file: &String| RepoPath::from(join(&self.dependency.dir, file));
-        let files = self.new.go_files()?.into_iter().map(|file| (path(&file), file));
+        let files = self.new.files()?.into_iter().map(|file| (path(&file), file));
         Ok(files.filter(|(path, _)| !filter::is_for_tests(path)).collect())
     }
 
@@ -159,6 +159,13 @@ impl Pair<'_> {
         Ok(count)
     }
 
+    /// The packages of `files` of which the old side's version is not known: nothing imported them, so that they were not vendored.
+    pub(super) fn unknown_before(&self, files: &[Listed]) -> usize {
+        let Some((_, code)) = self.old.as_ref().filter(|(_, code)| code.is_partial()) else { return 0 };
+        let unknown = files.iter().filter(|(_, file)| !code.has_committed(file)).map(|(path, _)| path.dir());
+        unknown.collect::<BTreeSet<_>>().len()
+    }
+
     /// Whether both sides ask for the same.
     pub(super) fn is_same_version(&self) -> bool {
         self.dependency.old.as_ref() == Some(&self.dependency.new)
@@ -167,14 +174,16 @@ impl Pair<'_> {
     /// The old side's versions of the files `new`, and, where one of them may have been renamed, its files that are gone.
     fn old_texts(&self, new: &Texts, follow_renames: bool) -> Result<Texts, Error> {
         let Some((_, code)) = &self.old else { return Ok(Texts::new()) };
-        let before = code.go_files()?;
+        let before = code.all_files()?;
         let had: BTreeSet<&String> = before.iter().collect();
         let may_be_renamed = follow_renames && new.keys().any(|file| !had.contains(file));
         let now: BTreeSet<String> =
-            if may_be_renamed { self.new.go_files()?.into_iter().collect() } else { BTreeSet::new() };
+            if may_be_renamed { self.new.all_files()?.into_iter().collect() } else { BTreeSet::new() };
+        // What is not vendored any more need not be gone.
+        let is_gone = |file: &String| !now.contains(file) && (code.has_committed(file) || !self.new.is_partial());
         let mut old = Texts::new();
         for file in &before {
-            if new.contains_key(file) || may_be_renamed && !now.contains(file) {
+            if new.contains_key(file) || may_be_renamed && is_gone(file) {
                 // One that is too large to read has nothing in common.
                 old.insert(file.clone(), code.read(file)?.unwrap_or_default());
             }

@@ -27,8 +27,10 @@ pub struct Remarks {
 #[derive(Default)]
 pub(super) struct Said {
     remarks: Remarks,
-    /// Versions that no module cache has, by what is asked of the go command, and the modules that need them.
-    missing: BTreeMap<String, BTreeSet<String>>,
+    /// Versions that no module cache has, as the go command is asked for them.
+    missing: BTreeSet<String>,
+    /// Those of which only a part was vendored, and how many packages were not.
+    not_vendored: BTreeMap<String, usize>,
     packages_left_out: usize,
     packages: usize,
 }
@@ -63,10 +65,14 @@ impl Said {
         ));
     }
 
-    /// No module cache has the module that `path` is taken from.
-    pub(super) fn missing(&mut self, path: &str, module: &Versioned) {
-        let Versioned { path: taken, version } = module;
-        self.missing.entry(format!("{taken}@{version}")).or_default().insert(path.to_owned());
+    /// No module cache has the module.
+    pub(super) fn missing(&mut self, module: &Versioned) {
+        self.missing.insert(format!("{}@{}", module.path, module.version));
+    }
+
+    /// Packages of the module `before`, path and version, were not vendored, and no module cache has it.
+    pub(super) fn not_vendored(&mut self, before: &str, packages: usize) {
+        self.not_vendored.insert(before.to_owned(), packages);
     }
 
     /// The module cache has other code under the version than the binary was built from.
@@ -102,15 +108,23 @@ impl Said {
     pub(super) fn finish(mut self, changes: &ChangeSet, is_blame: bool, caches: &[PathBuf]) -> Remarks {
         let Remarks { warnings, notes } = &mut self.remarks;
         if !self.missing.is_empty() {
-            let names: BTreeSet<&str> = self.missing.values().flatten().map(String::as_str).collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            let versions: Vec<&str> = self.missing.keys().map(String::as_str).collect();
+            let versions: Vec<&str> = self.missing.iter().map(String::as_str).collect();
             let caches: Vec<String> = caches.iter().map(|cache| cache.display().to_string()).collect();
             warnings.push(format!(
-                "what changed in {} is not observed, since the module cache ({}) lacks {}: get it with `go mod download {}`",
-                names.join(", "),
+                "{} not in the module cache ({}), and what changed in {} is not observed: get {} with `go mod download {}`",
+                if versions.len() == 1 { format!("{} is", versions[0]) } else { format!("{} modules are", versions.len()) },
                 if caches.is_empty() { "none is known; set GOMODCACHE".to_owned() } else { caches.join(", ") },
-                versions.join(", "),
+                if versions.len() == 1 { "that module" } else { "them" },
+                if versions.len() == 1 { "it" } else { "them" },
+                versions.join(" "),
+            ));
+        }
+        if !self.not_vendored.is_empty() {
+            let versions: Vec<&str> = self.not_vendored.keys().map(String::as_str).collect();
+            let packages: usize = self.not_vendored.values().sum();
+            warnings.push(format!(
+                "packages that were not vendored before ({packages}) are taken as new, all of their lines: `go mod download {}` lets goat \
+                 compare them",
                 versions.join(" "),
             ));
         }
