@@ -357,6 +357,8 @@ fn ignores_leave_out_files_of_dependencies_by_import_path() {
     let cache = Cache::new(&[
         ("x.org/a@v1.0.0/a.go", "package a\n"),
         ("x.org/a@v1.1.0/a.pb.go", "package a\n"),
+        ("x.org/a@v1.0.0/same.pb.go", "package a\n"),
+        ("x.org/a@v1.1.0/same.pb.go", "package a\n"),
         ("x.org/a@v1.1.0/gen/g.go", "package gen\n"),
         ("x.org/a@v1.1.0/a.go", "package a // new\n"),
         ("x.org/a@v1.1.0/binary.go", "package a\0\n"),
@@ -377,6 +379,21 @@ fn ignores_leave_out_files_of_dependencies_by_import_path() {
             ("x.org/a@v1.1.0/gen/g.go", "ignores: x.org/a/gen"),
         ]
     );
+}
+
+#[test]
+fn a_module_that_is_ignored_is_no_part_of_the_change() {
+    let repo = requiring("require x.org/a v1.0.0", "require x.org/a v1.1.0");
+    let cache = Cache::of(&["x.org/a@v1.0.0", "x.org/a@v1.1.0"]);
+    let mut options = options("old", "HEAD", Precision::Blame);
+    options.filter.ignores = vec!["x.org/a".to_owned()];
+    let mut changes = between(&repo.path(), &options).unwrap();
+    let linked = |paths: &[RepoPath], _: &_| paths.iter().map(|path| path.dir().to_owned()).collect();
+    let asked = DependencyOptions { caches: vec![cache.0.path().into()], built: None, linked: &linked };
+    let remarks = add_dependencies(&repo.path(), &options, &asked, &mut changes).unwrap();
+    assert_eq!((changes.files.len(), changes.dependencies.len()), (0, 0));
+    let notes = vec!["all that changed in x.org/a is left out by `ignores`".to_owned()];
+    assert_eq!(remarks, Remarks { warnings: Vec::new(), notes });
 }
 
 /// The two releases of the shop as two versions of a module: the lines that git finds between them.

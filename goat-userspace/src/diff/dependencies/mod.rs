@@ -20,6 +20,7 @@ use std::{
 use self::{
     build_list::{BuildList, Origin, directory},
     mod_file::Versioned,
+    pair::Compared,
     remarks::Said,
 };
 use super::{
@@ -134,7 +135,8 @@ pub fn add_dependencies(
         }
         match pair.compare(&opened, &files, &rules, follow_renames, changes) {
             // The vendored copy of a version that is the same may be another, and is not as a rule.
-            Ok(0) if pair.is_same_version() => {}
+            Ok(Compared { changed: 0, .. }) if pair.is_same_version() => {}
+            Ok(Compared { changed: 0, left_out: 1.. }) => said.left_out(&pair.dependency.path),
             Ok(_) => {
                 said.packages(&all, &linked);
                 if let (unknown @ 1.., Some((before, _))) = (pair.unknown_before(&files), &pair.old) {

@@ -34,6 +34,14 @@ pub(super) struct Pair<'a> {
     new: Code<'a>,
 }
 
+/// What a comparison has found, in files.
+#[derive(Default)]
+pub(super) struct Compared {
+    pub(super) changed: usize,
+    /// Those that have changed too, and do not count.
+    pub(super) left_out: usize,
+}
+
 /// A file by its path here, and from its module's directory.
 pub(super) type Listed = (RepoPath, String);
 
@@ -113,7 +121,7 @@ impl Pair<'_> {
         Ok(files.filter(|(path, _)| !filter::is_for_tests(path)).collect())
     }
 
-    /// Adds to `changes` what is new in `files`, those of the new side that are in the binary; gives how many have changed.
+    /// Adds to `changes` what is new in `files`, those of the new side that are in the binary.
     pub(super) fn compare(
         &self,
         opened: &Opened,
@@ -121,27 +129,30 @@ impl Pair<'_> {
         rules: &Rules<'_>,
         follow_renames: bool,
         changes: &mut ChangeSet,
-    ) -> Result<usize, Error> {
+    ) -> Result<Compared, Error> {
+        let before = self.old_files()?;
         let mut new = Texts::new();
+        let mut compared = Compared::default();
         for (path, file) in files {
             let import_path = join(&self.dependency.path, file);
-            let reason = match rules.ignored(&import_path) {
-                Some(rule) => rule,
-                None => match self.new.read(file)? {
-                    None => format!("larger than {} MiB", git::LARGEST_FILE >> 20),
-                    Some(text) if is_binary(&text) => "binary".to_owned(),
-                    Some(text) => {
-                        new.insert(file.clone(), text);
-                        continue;
-                    }
-                },
+            let reason = match (rules.ignored(&import_path), self.new.read(file)?) {
+                (Some(rule), _) => rule,
+                (None, None) => format!("larger than {} MiB", git::LARGEST_FILE >> 20),
+                (None, Some(text)) if is_binary(&text) => "binary".to_owned(),
+                (None, Some(text)) => {
+                    new.insert(file.clone(), text);
+                    continue;
+                }
             };
-            changes.filtered.insert(path.clone(), reason);
+            if !before.contains(file) || self.old_text(file)? != self.new.read(file)? {
+                changes.filtered.insert(path.clone(), reason);
+                compared.left_out += 1;
+            }
         }
-        let old = self.old_texts(&new, follow_renames)?;
+        let old = self.old_texts(&before, &new, follow_renames)?;
         let at = |dir: &str, file: &str| RepoPath::from(join(dir, file));
         let changed = git::compare(opened, &old, &new, follow_renames)?;
-        let count = changed.len();
+        compared.changed = changed.len();
         for file in changed {
             let Some(text) = new.remove(&file.path) else { continue };
             // What the repository has of it is told of here, and once.
@@ -156,7 +167,7 @@ impl Pair<'_> {
                 text,
             });
         }
-        Ok(count)
+        Ok(compared)
     }
 
     /// The packages of `files` of which the old side's version is not known: nothing imported them, so that they were not vendored.
@@ -171,22 +182,30 @@ impl Pair<'_> {
         self.dependency.old.as_ref() == Some(&self.dependency.new)
     }
 
-    /// The old side's versions of the files `new`, and, where one of them may have been renamed, its files that are gone.
-    fn old_texts(&self, new: &Texts, follow_renames: bool) -> Result<Texts, Error> {
-        let Some((_, code)) = &self.old else { return Ok(Texts::new()) };
-        let before = code.all_files()?;
-        let had: BTreeSet<&String> = before.iter().collect();
-        let may_be_renamed = follow_renames && new.keys().any(|file| !had.contains(file));
+    /// The old side's files, of every package that is known.
+    fn old_files(&self) -> Result<BTreeSet<String>, Error> {
+        let files = self.old.as_ref().map(|(_, code)| code.all_files()).transpose()?;
+        Ok(files.into_iter().flatten().collect())
+    }
+
+    /// The old side's version of one of its files; `None` if it is too large.
+    fn old_text(&self, file: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.old.as_ref().map(|(_, code)| code.read(file)).transpose()?.flatten())
+    }
+
+    /// The old side's versions of the files `new`, and, where one of them may have been renamed, its files that are gone; out of
+    /// `before`, all that it has.
+    fn old_texts(&self, before: &BTreeSet<String>, new: &Texts, follow_renames: bool) -> Result<Texts, Error> {
+        let may_be_renamed = follow_renames && new.keys().any(|file| !before.contains(file));
         let now: BTreeSet<String> =
             if may_be_renamed { self.new.all_files()?.into_iter().collect() } else { BTreeSet::new() };
         // What is not vendored any more need not be gone.
-        let is_gone = |file: &String| !now.contains(file) && (code.has_committed(file) || !self.new.is_partial());
+        let was_committed = |file: &str| self.old.as_ref().is_some_and(|(_, code)| code.has_committed(file));
+        let is_gone = |file: &String| !now.contains(file) && (was_committed(file) || !self.new.is_partial());
         let mut old = Texts::new();
-        for file in &before {
-            if new.contains_key(file) || may_be_renamed && is_gone(file) {
-                // One that is too large to read has nothing in common.
-                old.insert(file.clone(), code.read(file)?.unwrap_or_default());
-            }
+        for file in before.iter().filter(|file| new.contains_key(*file) || may_be_renamed && is_gone(file)) {
+            // One that is too large to read has nothing in common.
+            old.insert(file.clone(), self.old_text(file)?.unwrap_or_default());
         }
         Ok(old)
     }

@@ -31,6 +31,8 @@ pub(super) struct Said {
     missing: BTreeSet<String>,
     /// Those of which only a part was vendored, and how many packages were not.
     not_vendored: BTreeMap<String, usize>,
+    /// Modules of which all that changed is left out.
+    left_out: Vec<String>,
     packages_left_out: usize,
     packages: usize,
 }
@@ -97,6 +99,11 @@ impl Said {
         self.remarks.warnings.push(format!("{error}{cause}; what changed in {path} is not observed"));
     }
 
+    /// All that changed in a module is left out.
+    pub(super) fn left_out(&mut self, path: &str) {
+        self.left_out.push(path.to_owned());
+    }
+
     /// Of which packages the binary holds code.
     pub(super) fn packages(&mut self, files: &[Listed], linked: &BTreeSet<String>) {
         let dirs: BTreeSet<&str> = files.iter().map(|(path, _)| path.dir()).collect();
@@ -127,6 +134,9 @@ impl Said {
                  compare them",
                 versions.join(" "),
             ));
+        }
+        if !self.left_out.is_empty() {
+            notes.push(format!("all that changed in {} is left out by `ignores`", self.left_out.join(", ")));
         }
         if !changes.dependencies.is_empty() {
             if self.packages > 0 && self.packages == self.packages_left_out {
