@@ -88,10 +88,15 @@ impl Environment {
         // sudo may keep HOME or not: who has called it has built the program.
         let mut homes: Vec<PathBuf> = caller.into_iter().chain(own).collect();
         homes.dedup();
-        let config = set("XDG_CONFIG_HOME").map(|dir| PathBuf::from(dir).join("go/env"));
-        let named = set("GOENV").map(PathBuf::from).or(config).into_iter();
-        let files = named.chain(homes.iter().map(|home| home.join(".config/go/env")));
-        let settings = files.filter_map(|file| fs::read_to_string(file).ok()).next().unwrap_or_default();
+        let files: Vec<PathBuf> = match set("GOENV") {
+            // "off": there is none.
+            Some(named) => Some(PathBuf::from(named)).filter(|file| file.is_absolute()).into_iter().collect(),
+            None => {
+                let config = set("XDG_CONFIG_HOME").map(|dir| PathBuf::from(dir).join("go/env"));
+                config.into_iter().chain(homes.iter().map(|home| home.join(".config/go/env"))).collect()
+            }
+        };
+        let settings = files.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         Self { mod_cache: set("GOMODCACHE"), go_path: set("GOPATH"), settings, homes }
     }
 

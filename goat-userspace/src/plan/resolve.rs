@@ -17,6 +17,7 @@ use crate::{
     cfg::Insn,
     diff::{self, ChangeSet},
     lines::LineSet,
+    paths::RepoPath,
     source::{BlockId, FunctionId, SourceIndex},
     track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
 };
@@ -68,7 +69,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
     let mut warnings = inputs.warnings.clone();
-    warnings.extend(nothing_matched(&paths));
+    warnings.extend(nothing_matched(&paths, inputs.changes));
     let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);
     if let Some(evidence) = agreement.evidence() {
         if agreement.is_refuted() && !inputs.allow_mismatch {
@@ -173,11 +174,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     Ok(plan)
 }
 
-/// Said where no changed file has a name in the binary: as a rule its names are of a place that goat did not guess.
-fn nothing_matched(paths: &PathMap) -> Option<String> {
-    let (path, nearest) = paths.unmatched.iter().max_by_key(|(_, nearest)| nearest.len())?;
+/// Said where no changed file of the repository has a name in the binary: as a rule its names are of a place that goat did not
+/// guess. Of dependencies the change has only what the binary holds.
+fn nothing_matched(paths: &PathMap, changes: &ChangeSet) -> Option<String> {
+    let is_own = |path: &RepoPath| changes.dependency_of(path).is_none();
+    let unmatched = paths.unmatched.iter().filter(|(path, _)| is_own(path));
+    let (path, nearest) = unmatched.max_by_key(|(_, nearest)| nearest.len())?;
     let nearest = if nearest.is_empty() { "no file".to_owned() } else { nearest.join(", ") };
-    paths.files.is_empty().then(|| {
+    (!paths.files.keys().any(is_own)).then(|| {
         format!(
             "the binary holds none of the changed files under a name that fits ({path}: the nearest it has is {nearest}); \
              if it is another place's name, say so with --path-map"
