@@ -25,7 +25,7 @@ pub struct Compiled {
 pub struct PathMap {
     /// By path in the repository; a file that the binary does not hold is absent.
     pub files: BTreeMap<RepoPath, Compiled>,
-    /// Files without a match, with the nearest names that the binary has.
+    /// Files without a match, with the nearest names that the binary has; of a dependency with none.
     pub unmatched: BTreeMap<RepoPath, Vec<String>>,
 }
 
@@ -120,6 +120,8 @@ impl PathMap {
         for (file, name) in files.iter().zip(chosen) {
             match name.filter(|name| is_own(file, name)) {
                 Some(name) => drop(map.files.insert(file.path.clone(), Compiled { file: name.to_owned() })),
+                // One of a dependency has its one name, or is not there.
+                None if file.is_dependency => drop(map.unmatched.insert(file.path.clone(), Vec::new())),
                 None => drop(map.unmatched.insert(file.path.clone(), names.nearest(file.path))),
             }
         }

@@ -198,7 +198,7 @@ fn a_dependency_is_found_by_its_module_wherever_it_was_compiled() {
                 ("a/a.go", "/w/shop/a/a.go"),
                 ("example.com/Dep@v1.2.0/a/a.go", &dep),
                 ("example.com/fork@v0.9.0/x.go", &fork),
-                ("example.com/fork@v0.9.0/errors.go", "- /w/shop/errors.go"),
+                ("example.com/fork@v0.9.0/errors.go", "-"),
             ],
         );
     }
@@ -212,7 +212,7 @@ fn a_dependency_is_found_by_its_module_wherever_it_was_compiled() {
             &[&runtime, &copy, &only, "/root/go/pkg/mod/golang.org/x/net@v0.20.0/idna/idna.go"],
             &[
                 ("golang.org/x/net@v0.20.0/idna/idna.go", "/root/go/pkg/mod/golang.org/x/net@v0.20.0/idna/idna.go"),
-                ("golang.org/x/net@v0.20.0/http/h.go", &format!("- {only}")),
+                ("golang.org/x/net@v0.20.0/http/h.go", "-"),
             ],
         );
     }
