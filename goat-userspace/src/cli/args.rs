@@ -455,7 +455,6 @@ mod tests {
             ("goat report --state x --report y", "cannot be used with"),
             ("goat merge", "required"),
             ("goat report --format pdf", "possible values: text, json"),
-            ("goat report --url https://x", "http alone"),
             ("goat verify --min-coverage 101", "from 0 to 100"),
             ("goat verify --max-unobservable x", "5%"),
             ("goat verify --timeout soon", "is no time"),
