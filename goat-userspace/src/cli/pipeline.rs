@@ -4,13 +4,20 @@ use std::{path::Path, time::Instant};
 
 use anyhow::Context;
 
-use super::{args::ReadingArgs, left_out, progress::Progress, revision, say::HelpExt, settings::Settings};
+use super::{
+    args::ReadingArgs,
+    dependencies, left_out,
+    progress::Progress,
+    revision,
+    say::{self, HelpExt},
+    settings::Settings,
+};
 use crate::{
     binary::{self, Binary},
-    diff::{self, ChangeSet},
+    diff::{self, ChangeSet, Remarks},
     plan::{self, AppInfo, ProbePlan},
     source::{self, MarkerKind, SourceIndex},
-    track::{self, TrackPoints},
+    track::{self, PathRule, TrackPoints},
 };
 
 /// A change, and what of it is to be observed.
@@ -20,6 +27,8 @@ pub(super) struct Change {
     pub(super) points: TrackPoints,
     /// What `+goat:` comments leave out of the change, for people.
     pub(super) left_out: Vec<String>,
+    /// What is to be said of dependencies.
+    pub(super) remarks: Remarks,
 }
 
 /// Takes the lines of blocks between `+goat:` comments out of the change.
@@ -44,10 +53,15 @@ fn leave_out_marked(changes: &mut ChangeSet, sources: &SourceIndex) -> Vec<Strin
 
 /// As far as sources alone can tell.
 pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
-    change_with(settings, &Progress::new())
+    compare(settings, None, &Progress::new())
 }
 
-fn change_with(settings: &Settings, progress: &Progress) -> anyhow::Result<Change> {
+/// The change; of dependencies what `binary` holds.
+fn compare(
+    settings: &Settings,
+    binary: Option<(&Binary, &[PathRule])>,
+    progress: &Progress,
+) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
@@ -60,13 +74,20 @@ fn change_with(settings: &Settings, progress: &Progress) -> anyhow::Result<Chang
     let step = |done, total| progress.step(done, total);
     let mut changes = timed("revisions compared", || diff::between_with(&settings.repo, &options, &step))
         .with_context(|| format!("cannot compare {sides}"))?;
+    let remarks = if settings.dependencies {
+        progress.begin("comparing dependencies");
+        let add = || dependencies::add(&settings.repo, &options, binary, &mut changes);
+        timed("dependencies compared", add).context("cannot compare dependencies")?
+    } else {
+        Remarks::default()
+    };
     progress.aside(|| left_out::warn(&changes));
     progress.begin(format!("reading {} changed files", changes.files.len()));
     let index = || source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
     let sources = timed("sources read", index);
     let left_out = leave_out_marked(&mut changes, &sources);
     let points = track::select(&changes, &sources, settings.granularity);
-    Ok(Change { changes, sources, points, left_out })
+    Ok(Change { changes, sources, points, left_out, remarks })
 }
 
 /// All the way, for the binary at `path`.
@@ -76,9 +97,12 @@ pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> a
     let progress = Progress::new();
     progress.begin(format!("reading {}", path.display()));
     let binary = timed("binary opened", || Binary::open_with(path, &options))?;
-    let Change { changes, sources, points, left_out } = change_with(settings, &progress)?;
+    let of_binary = Some((&binary, &*reading.path_map));
+    let Change { changes, sources, points, left_out, remarks } = compare(settings, of_binary, &progress)?;
+    progress.aside(|| remarks.notes.iter().for_each(|note| say::note(note)));
     let mut warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
     warnings.extend(left_out);
+    warnings.extend(remarks.warnings);
     let inputs = plan::Inputs {
         app: app(settings, &changes),
         granularity: settings.granularity,

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use super::{
     args::{ChangeArgs, PlanSource, ReadingArgs},
     config::Loaded,
-    pipeline, plan as plan_command, say,
+    memory, pipeline, plan as plan_command, say,
     settings::Settings,
 };
 use crate::{
@@ -106,7 +106,16 @@ fn make(source: &PlanSource, loaded: &Loaded, target: Option<&Path>) -> anyhow::
     let binary =
         source.binary.as_deref().or(target).context("nothing says which binary: give --binary").context(help)?;
     let plan = pipeline::plan(&settings, binary, &source.reading).context(help)?;
-    Ok(Held { plan: Arc::new(plan), path: None, written: SystemTime::UNIX_EPOCH })
+    Ok(Held { plan: Arc::new(on_its_own(plan)?), path: None, written: SystemTime::UNIX_EPOCH })
+}
+
+/// The same plan in memory of its own: its parts lie scattered over a heap that what it was made from has grown, which can't be
+/// given back around them.
+fn on_its_own(plan: ProbePlan) -> anyhow::Result<ProbePlan> {
+    let bytes = plan::encode(&plan)?;
+    drop(plan);
+    memory::give_back();
+    Ok(plan::decode(&bytes)?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Held> {
@@ -157,7 +166,7 @@ fn warn_of_what_has_no_effect(source: &PlanSource, beside: &str) {
 fn without_effect(source: &PlanSource) -> Vec<&'static str> {
     let PlanSource { plan: _, plans: _, binary, reading, change } = source;
     let ReadingArgs { allow_mismatch, debug_file, path_map } = reading;
-    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision } = change;
+    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision, deps } = change;
     [
         ("--binary", binary.is_some()),
         ("--allow-mismatch", *allow_mismatch),
@@ -168,6 +177,7 @@ fn without_effect(source: &PlanSource) -> Vec<&'static str> {
         ("--new", new.is_some()),
         ("--granularity", granularity.is_some()),
         ("--diff-precision", diff_precision.is_some()),
+        ("--deps", deps.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, given)| given.then_some(name))
