@@ -57,11 +57,7 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
 }
 
 /// The change; of dependencies what `binary` holds.
-fn compare(
-    settings: &Settings,
-    binary: Option<(&Binary, &[PathRule])>,
-    progress: &Progress,
-) -> anyhow::Result<Change> {
+fn compare(settings: &Settings, binary: Option<(&Binary, &[PathRule])>, progress: &Progress) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
