@@ -36,7 +36,7 @@ const CONFINED: [(&[&str], &[&str]); 13] = [
     (&["clap"], &["cli/"]),
     (&["quick_xml"], &["report/xml.rs"]),
     (&["ureq"], &["cli/client.rs"]),
-    (&["indicatif"], &["cli/waiting.rs"]),
+    (&["indicatif"], &["cli/waiting.rs", "cli/progress.rs"]),
     (&["ratatui", "crossterm"], &["cli/top/"]),
 ];
 

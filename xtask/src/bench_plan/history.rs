@@ -94,18 +94,12 @@ fn write(mut stream: impl Write, size: Size) -> std::io::Result<()> {
                 data(&mut stream, &path(file), &text(file, 0))?;
             }
         } else {
-            // Some files change often, most seldom. A merge has the branch's change, and one of its own.
-            let mut change = |number: u32| {
-                let spread = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-                let file = (if number.is_multiple_of(4) { spread % 97 } else { spread % u64::from(files) }) as usize;
-                revisions[file] += 1;
-                (file as u32, revisions[file])
-            };
-            let (file, revision) = change(number);
-            data(&mut stream, &path(file), &text(file, revision))?;
-            if let Some(merged) = merged {
-                let spread = u64::from(merged).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-                let file = (if merged.is_multiple_of(4) { spread % 97 } else { spread % u64::from(files) }) as u32;
+            let file = changed_by(number, files);
+            revisions[file as usize] += 1;
+            data(&mut stream, &path(file), &text(file, revisions[file as usize]))?;
+            // A merge has the branch's change, and one of its own.
+            let file = changed_by(merged.unwrap_or(number), files);
+            if merged.is_some() {
                 data(&mut stream, &path(file), &text(file, revisions[file as usize]))?;
             }
         }
@@ -116,6 +110,15 @@ fn write(mut stream: impl Write, size: Size) -> std::io::Result<()> {
     }
     writeln!(stream, "done")?;
     stream.flush()
+}
+
+/// The file that a commit changes: some often, most seldom.
+fn changed_by(number: u32, files: u32) -> u32 {
+    /// How many change often.
+    const BUSY: u32 = 97;
+    let spread = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+    let among = if number.is_multiple_of(4) { BUSY.min(files) } else { files };
+    (spread % u64::from(among)) as u32
 }
 
 fn data(stream: &mut impl Write, path: &str, text: &str) -> std::io::Result<()> {

@@ -90,7 +90,8 @@ impl Graph {
 
     fn diverged(&self, random: &mut Random) -> Option<Pair> {
         let new = random.below(self.ids.len() as u64) as usize;
-        let old = (new as u64 + random.below(2 * BESIDE)).checked_sub(BESIDE)? as usize;
+        let beside = BESIDE.min(self.ids.len() as u64);
+        let old = (new as u64 + random.below(2 * beside)).checked_sub(beside)? as usize;
         let (first, last) = (old.min(new), old.max(new));
         if last >= self.ids.len() || first == last || self.history(first)[last] {
             return None;
