@@ -31,10 +31,18 @@ struct Place {
     node: Option<u32>,
 }
 
+impl Place {
+    /// Of what has no line.
+    const UNKNOWN: Self = Self { file: FileId(u32::MAX), line: 0, node: None };
+}
+
 /// Branches that bear an earlier line than the comparison that they ask, and that comparison: where the branch of an `if` became a
 /// conditional move, the block has grown together with the next one, whose branch then bears the line of the first. Loops are left
 /// out: the test of a value that the body computes bears the body's line.
-fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[Place]) -> Vec<(usize, usize)> {
+///
+/// Where the branch compares a register on its own, what writes that register stands for the comparison; without it, the line of a
+/// branch behind a conditional move says nothing.
+fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[Place]) -> Vec<(usize, Place)> {
     let mut found = Vec::new();
     for (b, block) in cfg.blocks.iter().enumerate() {
         let loops = block.succs.iter().any(|s| dominators.dominates(*s, b))
@@ -44,14 +52,21 @@ fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[
         }
         let branch = block.end - 1;
         let Flow::Branch(..) = cfg.insns[branch].flow else { continue };
-        let setter = (block.first..branch).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched);
-        let Some(setter) = setter.filter(|i| !cfg.insns[*i].weak && cfg.insns[*i].flow == Flow::Next) else { continue };
+        let alone = cfg.insns[branch].flags != Flags::Untouched;
+        let setter = if alone { block.origin } else { cfg.asked(b) };
+        let Some(setter) = setter.filter(|i| !cfg.insns[*i].weak && cfg.insns[*i].flow == Flow::Next) else {
+            let chooses = |i: usize| matches!(cfg.insns[i].flags, Flags::Chosen(_));
+            if alone && (block.first..branch).any(chooses) {
+                found.push((branch, Place::UNKNOWN));
+            }
+            continue;
+        };
         // One that only makes the flags anew has no position of its own.
         let place = places[setter];
         let begun =
             (block.first..=setter).rev().take_while(|i| places[*i] == place).any(|i| i > 0 && places[i - 1] != place);
         if begun && is_behind(function, place, places[branch]) {
-            found.push((branch, setter));
+            found.push((branch, place));
         }
     }
     found
@@ -85,12 +100,13 @@ impl<'b> Compiled<'b> {
             .insns
             .iter()
             .map(|insn| {
-                let (file, line) = function.row(insn.addr).map_or((FileId(u32::MAX), 0), |row| (row.file, row.line));
-                Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
+                let node = function.inlined_at(insn.addr).last().copied();
+                let unknown = Place { node, ..Place::UNKNOWN };
+                function.row(insn.addr).map_or(unknown, |row| Place { file: row.file, line: row.line, node })
             })
             .collect();
-        for (branch, setter) in misplaced(function, &cfg, &dominators, &places) {
-            places[branch] = places[setter];
+        for (branch, place) in misplaced(function, &cfg, &dominators, &places) {
+            places[branch] = place;
         }
         let mut tells = cfg.reachable_from_entry();
         if let Some(resumed) = cfg.resumed() {
