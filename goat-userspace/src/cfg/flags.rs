@@ -109,6 +109,8 @@ pub enum Flags {
 pub struct Comparison {
     /// Whether the right side is a constant, or zero.
     pub constant: bool,
+    /// Whether the right side is zero: then the left one may be some bits of a value, and `x & 4 == 4` have become `x & 4 != 0`.
+    pub zero: bool,
     /// Whether it tells whether one byte is zero, as for a truth value.
     pub byte_zero: bool,
     /// Whether it tells whether some bits of a value are zero: `x & 4 == 4` becomes `x & 4 != 0`.

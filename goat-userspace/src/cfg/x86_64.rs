@@ -99,17 +99,19 @@ fn flags(instruction: &Instruction) -> Flags {
     match instruction.mnemonic() {
         Mnemonic::Cmp => {
             let constant = is_immediate(instruction.op1_kind());
-            let byte_zero = constant && instruction.immediate(1) == 0 && width(0) == 1;
-            Flags::Compared(Comparison { constant, byte_zero, masked: false, bit: false })
+            let zero = constant && instruction.immediate(1) == 0;
+            Flags::Compared(Comparison { constant, zero, byte_zero: zero && width(0) == 1, masked: false, bit: false })
         }
         // TEST x, x compares with zero. TEST with a mask, or of two values, tells whether their common bits are zero.
         Mnemonic::Test => {
             let itself =
                 instruction.op_kind(1) == OpKind::Register && instruction.op0_register() == instruction.op1_register();
             let byte_zero = itself && width(0) == 1;
-            Flags::Compared(Comparison { constant: itself, byte_zero, masked: !itself, bit: false })
+            Flags::Compared(Comparison { constant: itself, zero: itself, byte_zero, masked: !itself, bit: false })
         }
-        Mnemonic::Bt => Flags::Compared(Comparison { constant: false, byte_zero: false, masked: true, bit: true }),
+        Mnemonic::Bt => {
+            Flags::Compared(Comparison { constant: false, zero: false, byte_zero: false, masked: true, bit: true })
+        }
         // A call changes them; so does whatever the callee does.
         _ if instruction.rflags_modified() != 0 || instruction.flow_control() == FlowControl::Call => Flags::Clobbered,
         _ if instruction.flow_control() == FlowControl::IndirectCall => Flags::Clobbered,

@@ -60,7 +60,7 @@ fn taken_holds(header: &Header<'_, '_, '_>, block: BlockIndex, operand: &Operand
         // Of one comparison that may stand either way round.
         None => match asks {
             Condition::Order { .. } | Condition::Compare { .. } if code.is_ordered() => Some(None),
-            Condition::Equal { .. } if comparison.masked => Some(None),
+            Condition::Equal { .. } if comparison.masked || comparison.zero => Some(None),
             _ => None,
         },
     }

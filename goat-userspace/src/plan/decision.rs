@@ -76,7 +76,7 @@ pub(super) fn is_true(condition: Condition, comparison: Comparison, code: Code) 
         };
     }
     match condition {
-        Condition::Equal { zero, .. } if comparison.masked && !zero => None,
+        Condition::Equal { zero, .. } if (comparison.masked || comparison.zero) && !zero => None,
         // A byte that is compared with zero may be what a function that compares returned: then zero means different.
         Condition::Equal { negated, .. } => Some(equal? != negated).filter(|_| !comparison.byte_zero),
         Condition::Truth { negated } => Some(equal? == negated).filter(|_| comparison.byte_zero),

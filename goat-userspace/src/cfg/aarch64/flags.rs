@@ -39,7 +39,7 @@ pub(super) fn flags(word: Word, flow: Flow) -> Flags {
     match word.group() {
         Group::BranchOrSystem => branch(word, flow),
         Group::Immediate if word.is_add_constant() && word.bit(29) => {
-            compared(word, Comparison { constant: true, ..PLAIN })
+            compared(word, Comparison { constant: true, zero: word.constant() == 0, ..PLAIN })
         }
         // ANDS.
         Group::Immediate if word.is(0x7f80_0000, 0x7200_0000) => compared(word, MASKED),
@@ -50,7 +50,8 @@ pub(super) fn flags(word: Word, flow: Flow) -> Flags {
     }
 }
 
-const PLAIN: Comparison = Comparison { constant: false, byte_zero: false, masked: false, bit: false };
+const PLAIN: Comparison = Comparison { constant: false, zero: false, byte_zero: false, masked: false, bit: false };
+const ZERO: Comparison = Comparison { constant: true, zero: true, ..PLAIN };
 const MASKED: Comparison = Comparison { masked: true, ..PLAIN };
 
 /// What has no result but the flags compares; else they come along with a result.
@@ -71,9 +72,10 @@ fn register(word: Word) -> Flags {
     let tests = word.is(0x7f20_0000, 0x6a00_0000);
     let itself = word.rn() == word.rm() && word.bits(15, 10) == 0;
     match (subtracts, tests) {
-        (true, _) => compared(word, Comparison { constant: word.rm() == ZR_OR_SP, ..PLAIN }),
+        (true, _) if word.rm() == ZR_OR_SP => compared(word, ZERO),
+        (true, _) => compared(word, PLAIN),
         // TST of a value with itself compares it with zero.
-        (_, true) if itself => compared(word, Comparison { constant: true, ..PLAIN }),
+        (_, true) if itself => compared(word, ZERO),
         (_, true) => compared(word, MASKED),
         // CMN, which compares with the opposite of what it names; CCMP, which may compare nothing; BICS, ADCS.
         _ => Flags::Clobbered,
@@ -92,7 +94,7 @@ fn vector(word: Word) -> Flags {
 
 fn branch(word: Word, flow: Flow) -> Flags {
     match (word.bits(30, 24), flow) {
-        (0x34 | 0x35, Flow::Branch(..)) => Flags::Compared(Comparison { constant: true, ..PLAIN }),
+        (0x34 | 0x35, Flow::Branch(..)) => Flags::Compared(ZERO),
         (0x36 | 0x37, Flow::Branch(..)) => bit_test(word),
         (_, Flow::Branch(..) | Flow::Jump(_) | Flow::Return | Flow::Table) => Flags::Untouched,
         // MSR. A call leaves nothing of them either.
@@ -109,7 +111,7 @@ fn bit_test(word: Word) -> Flags {
     let sign = tested(word).equality().is_none();
     match (lowest, sign) {
         (true, _) => Flags::Clobbered,
-        (_, true) => Flags::Compared(Comparison { constant: true, ..PLAIN }),
+        (_, true) => Flags::Compared(ZERO),
         _ => Flags::Compared(MASKED),
     }
 }

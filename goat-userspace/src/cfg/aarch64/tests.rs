@@ -52,18 +52,20 @@ fn control_goes_where_the_instruction_says() {
 
 #[test]
 fn flags_are_compared_clobbered_or_asked() {
-    let plain = Comparison { constant: false, byte_zero: false, masked: false, bit: false };
+    let plain = Comparison { constant: false, zero: false, byte_zero: false, masked: false, bit: false };
     let constant = Comparison { constant: true, ..plain };
+    let zero = Comparison { zero: true, ..constant };
     let masked = Comparison { masked: true, ..plain };
     let check = |word, expected, what| assert_eq!(decoded(&[word])[0].flags, expected, "{what}");
     check(0xeb01_001f, Flags::Compared(plain), "cmp x0, x1");
     check(0xf100_141f, Flags::Compared(constant), "cmp x0, #5");
+    check(0xf100_001f, Flags::Compared(zero), "cmp x0, #0");
     check(0xb100_141f, Flags::Compared(constant), "cmn x0, #5");
-    check(0xeb1f_001f, Flags::Compared(constant), "cmp x0, xzr");
+    check(0xeb1f_001f, Flags::Compared(zero), "cmp x0, xzr");
     check(0xeb30_63ff, Flags::Compared(plain), "cmp sp, x16");
     check(0xab01_001f, Flags::Clobbered, "cmn x0, x1");
     check(0xea01_001f, Flags::Compared(masked), "tst x0, x1");
-    check(0xea00_001f, Flags::Compared(constant), "tst x0, x0");
+    check(0xea00_001f, Flags::Compared(zero), "tst x0, x0");
     check(0xf240_0c1f, Flags::Compared(masked), "tst x0, #15");
     check(0xf100_1400, Flags::Clobbered, "subs x0, x0, #5");
     check(0xba01_0000, Flags::Clobbered, "adcs");
@@ -80,9 +82,9 @@ fn flags_are_compared_clobbered_or_asked() {
     check(0x8b01_0000, Flags::Untouched, "add x0, x0, x1");
     check(0x5400_0060, Flags::Untouched, "b.eq");
     check(0xd503_201f, Flags::Untouched, "nop");
-    check(0xb400_0060, Flags::Compared(constant), "cbz x0");
+    check(0xb400_0060, Flags::Compared(zero), "cbz x0");
     check(0x3610_0060, Flags::Compared(masked), "tbz w0, #2");
-    check(0xb7f8_0060, Flags::Compared(constant), "tbnz x0, #63");
+    check(0xb7f8_0060, Flags::Compared(zero), "tbnz x0, #63");
     check(0x3600_0060, Flags::Clobbered, "tbz w0, #0: a truth value, or whether a number is even");
 }
 
