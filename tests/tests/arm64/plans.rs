@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use goat_tests::{
-    cache, go,
+    cache, go, goat,
     plan::{Plan, PlanArgs, Point},
     shop, tool,
 };
@@ -47,9 +47,12 @@ impl Shop {
         Ok(Self { repo, amd64, whole: dir.join("whole"), stripped: dir.join("stripped") })
     }
 
+    fn args<'a>(&'a self, binary: &'a Path, granularity: &'a str) -> PlanArgs<'a> {
+        PlanArgs { repo: &self.repo, old: shop::OLD, new: shop::NEW, binary, granularity, precision: 2 }
+    }
+
     fn plan(&self, binary: &Path, granularity: &str) -> Result<Plan> {
-        let (repo, old, new) = (&*self.repo, shop::OLD, shop::NEW);
-        PlanArgs { repo, old, new, binary, granularity, precision: 2 }.read()
+        self.args(binary, granularity).read()
     }
 }
 
@@ -94,22 +97,34 @@ fn sites_are_instructions_of_the_functions_that_hold_them() -> Result<()> {
     Ok(())
 }
 
-/// The compiler turns other bodies into conditional moves, and other branches ask no flags: file, line, and which build can observe it.
-const DIFFERENT: &[(&str, u32, &str)] = &[("cmd/shopd/main.go", 16, "amd64")];
-
 #[test]
-fn the_same_lines_are_observed_as_on_amd64_but_for_a_few() -> Result<()> {
+fn the_same_lines_are_observed_as_on_amd64() -> Result<()> {
     let shop = Shop::make()?;
     let observed = |binary: &Path| -> Result<BTreeSet<(String, u32)>> {
         let plan = shop.plan(binary, "line")?;
         Ok(plan.points.into_iter().filter(|p| p.observable).map(|p| (p.file, p.line)).collect())
     };
-    let (amd64, arm64) = (observed(&shop.amd64)?, observed(&shop.whole)?);
-    let only = |own: &BTreeSet<(String, u32)>, other: &BTreeSet<(String, u32)>, name| -> Vec<_> {
-        own.difference(other).map(|(file, line)| (file.clone(), *line, name)).collect()
-    };
-    let found = [only(&amd64, &arm64, "amd64"), only(&arm64, &amd64, "arm64")].concat();
-    let listed: Vec<_> = DIFFERENT.iter().map(|(file, line, name)| ((*file).to_owned(), *line, *name)).collect();
-    assert_eq!(found, listed);
+    assert_eq!(observed(&shop.whole)?, observed(&shop.amd64)?);
+    Ok(())
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn attaching_by_a_plan_for_another_machine_says_so() -> Result<()> {
+    let shop = Shop::make()?;
+    let dir = tempfile::tempdir()?;
+    let plan = shop.args(&shop.stripped, "patch").write(dir.path())?;
+    for args in [&["run", "--plan"][..], &["attach", "--no-state", "--plan"]] {
+        let mut command = goat::command()?;
+        command.args(args).arg(&plan);
+        match args[0] {
+            "run" => command.arg("--").arg(&shop.stripped),
+            _ => command.args(["--listen", "127.0.0.1:0", "--exe"]).arg(&shop.stripped),
+        };
+        let outcome = goat_tests::process::Process::run(&mut command)?;
+        ensure!(outcome.code() == 1, "{args:?}: {outcome:?}");
+        let expected = "the plan is for arm64, and this machine runs amd64: attach where the binary runs";
+        ensure!(outcome.stderr.contains(expected), "{args:?}: {}", outcome.stderr);
+    }
     Ok(())
 }

@@ -55,7 +55,8 @@ fn observe(plan: &Plan, binary: &Path, drive: &Drive) -> Result<(Answer, Heard)>
             sites.entry(number(&site.address)?).or_default().push((point.id, site));
         }
     }
-    let ranges: Vec<String> = sites.keys().map(|address| format!("{address:#x}+4")).collect();
+    let ranges: Vec<String> =
+        ranges(sites.keys().copied()).iter().map(|(low, high)| format!("{low:#x}..{high:#x}")).collect();
     let mut qemu = Command::new(QEMU);
     // Before each instruction that is asked for, the registers go to standard error. One instruction at a time: the option for
     // that has another name in each of QEMU's releases, and these variables stand for it.
@@ -80,6 +81,21 @@ fn observe(plan: &Plan, binary: &Path, drive: &Drive) -> Result<(Answer, Heard)>
         }
     }
     Ok((answer, Heard { stdout, code: status.code() }))
+}
+
+/// How far apart instructions may lie to be asked for together: QEMU goes through all ranges for each instruction.
+const NEAR: u64 = 16;
+
+/// What holds `addresses`, which ascend: the first and the last address of each range.
+fn ranges(addresses: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for address in addresses {
+        match ranges.last_mut() {
+            Some((_, last)) if address - *last <= NEAR => *last = address,
+            _ => ranges.push((address, address)),
+        }
+    }
+    ranges
 }
 
 /// How often each instruction was executed with which flags, by what QEMU writes: ` PC=0000000000090a40 X00=...`, more registers,

@@ -97,7 +97,7 @@ pub(crate) struct Args {
     #[arg(long)]
     write: bool,
 
-    /// Judge plans for arm64, of the corpus: an emulator, qemu-aarch64, says which sites are executed
+    /// Judge plans for arm64, of the corpus or of gofmt: an emulator, qemu-aarch64, says which sites are executed
     #[arg(long, conflicts_with_all = ["variants", "survive", "tables", "counts", "baseline", "write"])]
     arm64: bool,
 
@@ -220,7 +220,12 @@ fn directory(name: &str) -> Result<(PathBuf, fs::File)> {
 
 fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
     let (dir, _lock) = directory(name)?;
-    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir, variant)? };
+    let mut subject = match name {
+        "own" => args.own.make(&dir)?,
+        // The emulator takes a thousand times as long.
+        "gofmt" | "vet" | "compile" if args.arm64 => subjects::small(name, &dir, variant)?,
+        _ => subjects::make(name, &dir, variant)?,
+    };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
 }
