@@ -6,6 +6,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
+    process::Command,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
@@ -217,4 +218,33 @@ async fn with_a_certificate_answers_are_encrypted() {
     assert!(!plain.contains("200 OK"), "{plain:?}");
     let swapped = http::Tls::read(&path("localhost.key.pem"), &path("localhost.pem")).unwrap_err().to_string();
     assert!(swapped.contains("localhost.key.pem holds no certificate"), "{swapped}");
+}
+
+#[tokio::test]
+async fn goat_asks_by_https() {
+    let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    let tls = http::Tls::read(&path("localhost.pem"), &path("localhost.key.pem")).unwrap();
+    let listener = http::bind(local()).await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let router = axum::Router::new().route("/status", any(async || "{}"));
+    tokio::spawn(http::serve_by(listener, router, Some(tls), std::future::pending()));
+
+    let ask = async |ca: Option<&str>| {
+        let mut goat = Command::new(env!("CARGO_BIN_EXE_goat"));
+        goat.args(["status", "--format", "json", "--url", &url]).env_remove("GOAT_CA");
+        ca.map(|ca| goat.arg("--ca").arg(path(ca)));
+        let ended = tokio::task::spawn_blocking(move || goat.output()).await.unwrap().unwrap();
+        (
+            ended.status.success(),
+            String::from_utf8_lossy(&ended.stdout).into_owned(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    let (asked, answer, said) = ask(Some("localhost.pem")).await;
+    assert!(asked && answer.trim_end() == "{}", "{answer} {said}");
+    // The system does not know it, and a key is no certificate.
+    let (asked, _, said) = ask(None).await;
+    assert!(!asked && said.contains("UnknownIssuer") && said.contains("--ca FILE"), "{said}");
+    let (asked, _, said) = ask(Some("localhost.key.pem")).await;
+    assert!(!asked && said.contains("holds no certificate"), "{said}");
 }

@@ -5,6 +5,7 @@ mod report;
 mod serve;
 mod state;
 mod target;
+mod trust;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
@@ -16,6 +17,7 @@ pub(super) use report::{MergeArgs, ReportArgs, ShownArgs, VerifyArgs};
 pub(super) use serve::ServeArgs;
 pub(super) use state::{CleanArgs, StateArgs, StatusArgs, TopArgs};
 pub(super) use target::TargetArgs;
+pub(super) use trust::TrustArgs;
 
 use crate::{
     DataType,

@@ -1,15 +1,21 @@
-//! Asking a running goat. Plain HTTP, and no proxy to this machine's own addresses.
+//! Asking a running goat: by HTTP or HTTPS, and by no proxy at this machine's own addresses.
 
 use std::{
+    fs,
     io::Read,
     net::IpAddr,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
-use ureq::{Agent, http::Uri};
+use anyhow::{Context, bail, ensure};
+use ureq::{
+    Agent,
+    http::Uri,
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
 
-use super::say::HelpExt;
+use super::{args::TrustArgs, say::HelpExt};
 use crate::report::{self, Report};
 
 /// The longest answer that is read, in bytes: a point takes some 300, so that this is a change of 200 000 points.
@@ -28,13 +34,13 @@ pub(super) struct Client {
 
 /// Checks `--url`, and gives it without a slash at its end: `http://127.0.0.1:57005`.
 pub(super) fn base(text: &str) -> Result<String, String> {
-    let wrong = |why: &str| format!("{why}: use http://ADDRESS:PORT, such as http://127.0.0.1:57005");
+    let wrong = |why: &str| format!("{why}: use http://ADDRESS:PORT or https://..., such as http://127.0.0.1:57005");
     let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let uri: Uri = full.parse().map_err(|e| wrong(&format!("not a URL ({e})")))?;
     match uri.scheme_str() {
-        Some("http") if uri.query().is_none() => Ok(full.trim_end_matches('/').to_owned()),
-        Some("http") => Err(wrong("a query belongs to other options")),
-        scheme => Err(wrong(&format!("goat speaks http alone, not {}", scheme.unwrap_or_default()))),
+        Some("http" | "https") if uri.query().is_none() => Ok(full.trim_end_matches('/').to_owned()),
+        Some("http" | "https") => Err(wrong("a query belongs to other options")),
+        scheme => Err(wrong(&format!("goat speaks http and https, not {}", scheme.unwrap_or_default()))),
     }
 }
 
@@ -47,11 +53,17 @@ fn is_loopback(base: &str) -> bool {
 
 impl Client {
     /// `base` is what [`base`] gives.
-    pub(super) fn new(base: &str) -> Self {
-        let config = Agent::config_builder().http_status_as_error(false);
+    pub(super) fn new(base: &str, trust: &TrustArgs) -> anyhow::Result<Self> {
+        let roots = match &trust.ca {
+            Some(file) => RootCerts::new_with_certs(&certificates(file)?),
+            None => RootCerts::PlatformVerifier,
+        };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .tls_config(TlsConfig::builder().root_certs(roots).build());
         let config = if is_loopback(base) { config.proxy(None) } else { config };
         let token = std::env::var("GOAT_TOKEN").ok().filter(|token| !token.is_empty());
-        Self { agent: config.build().new_agent(), base: base.to_owned(), token }
+        Ok(Self { agent: config.build().new_agent(), base: base.to_owned(), token })
     }
 
     /// What it was made with.
@@ -63,7 +75,11 @@ impl Client {
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)], deadline: Instant) -> anyhow::Result<String> {
         let url = format!("{}{path}", self.base);
         let answer = self.ask(&url, query, deadline).with_context(|| format!("no answer from {url}"));
-        answer.help("is goat running there? `goat attach` says where it serves; --url says where to ask")
+        answer.help(if self.base.starts_with("https:") {
+            "is goat serving HTTPS there? --ca FILE (GOAT_CA) names the certificates to trust, if the system does not know them"
+        } else {
+            "is goat running there? `goat attach` says where it serves; --url says where to ask"
+        })
     }
 
     fn ask(&self, url: &str, query: &[(&str, &str)], deadline: Instant) -> anyhow::Result<String> {
@@ -76,7 +92,7 @@ impl Client {
             request.header("accept", "application/json").config().timeout_global(Some(patience)).build().call()?;
         let mut body = Vec::new();
         response.body_mut().as_reader().take(MAX_ANSWER + 1).read_to_end(&mut body)?;
-        anyhow::ensure!(body.len() as u64 <= MAX_ANSWER, "an answer of more than {MAX_ANSWER} bytes");
+        ensure!(body.len() as u64 <= MAX_ANSWER, "an answer of more than {MAX_ANSWER} bytes");
         let body = String::from_utf8(body).context("the answer is no text")?;
         if response.status() != 200 {
             bail!("{}: {}", response.status(), detail(&body));
@@ -90,6 +106,20 @@ impl Client {
         report::read::report(&text)
             .with_context(|| format!("{}/track answers with no report that goat can read", self.base))
     }
+}
+
+/// The certificates of a PEM file.
+fn certificates(file: &Path) -> anyhow::Result<Vec<Certificate<'static>>> {
+    let name = file.display();
+    let pem = fs::read(file).with_context(|| format!("cannot read certificates from {name}"))?;
+    let mut found = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.with_context(|| format!("{name} is no PEM file"))? {
+            found.push(certificate);
+        }
+    }
+    ensure!(!found.is_empty(), "{name} holds no certificate: give a PEM file with -----BEGIN CERTIFICATE-----");
+    Ok(found)
 }
 
 /// What a problem says (RFC 9457), or the first line of another answer.
@@ -111,7 +141,7 @@ mod tests {
             ("127.0.0.1:57005", Some("http://127.0.0.1:57005")),
             ("http://[::1]:57005", Some("http://[::1]:57005")),
             ("http://gateway/canary/goat/", Some("http://gateway/canary/goat")),
-            ("https://127.0.0.1", None),
+            ("https://goat.example.com:8443/", Some("https://goat.example.com:8443")),
             ("ftp://x", None),
             ("http://x/?a=b", None),
             ("", None),

@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use super::{
     args::{ChangeArgs, PlanSource, ReadingArgs},
     config::Loaded,
-    pipeline, plan as plan_command, say,
+    memory, pipeline, plan as plan_command, say,
     settings::Settings,
 };
 use crate::{
@@ -106,7 +106,16 @@ fn make(source: &PlanSource, loaded: &Loaded, target: Option<&Path>) -> anyhow::
     let binary =
         source.binary.as_deref().or(target).context("nothing says which binary: give --binary").context(help)?;
     let plan = pipeline::plan(&settings, binary, &source.reading).context(help)?;
-    Ok(Held { plan: Arc::new(plan), path: None, written: SystemTime::UNIX_EPOCH })
+    Ok(Held { plan: Arc::new(on_its_own(plan)?), path: None, written: SystemTime::UNIX_EPOCH })
+}
+
+/// The same plan in memory of its own: its parts lie scattered over a heap that what it was made from has grown, which can't be
+/// given back around them.
+fn on_its_own(plan: ProbePlan) -> anyhow::Result<ProbePlan> {
+    let bytes = plan::encode(&plan)?;
+    drop(plan);
+    memory::give_back();
+    Ok(plan::decode(&bytes)?)
 }
 
 fn read(path: &Path) -> anyhow::Result<Held> {

@@ -47,7 +47,7 @@ fn text(args: &ReportArgs) -> anyhow::Result<String> {
     if let Some(file) = args.file.as_ref().or(args.source.report.as_ref()) {
         return render(&read(file)?, plan.as_ref(), &args.shown);
     }
-    let client = Client::new(&args.source.url);
+    let client = Client::new(&args.source.url, &args.source.trust)?;
     let deadline = Instant::now() + PATIENCE;
     let format = args.shown.format();
     match plan {

@@ -91,7 +91,7 @@ pub(super) struct Kept {
 }
 
 pub(super) fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.url);
+    let client = Client::new(&args.url, &args.trust)?;
     let deadline = Instant::now() + PATIENCE;
     match args.format {
         Format::Json => say::print(&client.get(PATH, &[], deadline)?)?,

@@ -24,7 +24,7 @@ use view::View;
 
 pub(super) fn run(args: &TopArgs) -> anyhow::Result<ExitCode> {
     let style = say::stdout_style();
-    let client = Client::new(&args.url);
+    let client = Client::new(&args.url, &args.trust)?;
     if !std::io::stdout().is_terminal() {
         say::print(&once(&news::ask(&client, Instant::now() + PATIENCE)?, style))?;
         return Ok(ExitCode::SUCCESS);

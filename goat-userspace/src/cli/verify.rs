@@ -69,7 +69,7 @@ fn status(decision: Decision) -> u8 {
 /// The report that decides: the first that passes or that time can't change, else the last before the deadline. An error if goat
 /// does not answer at the deadline: what it said before may no longer hold.
 fn wait(args: &VerifyArgs) -> anyhow::Result<Report> {
-    let client = Client::new(&args.source.url);
+    let client = Client::new(&args.source.url, &args.source.trust)?;
     let begin = Instant::now();
     // A time beyond what the clock counts is as good as a year.
     let deadline = begin.checked_add(args.timeout).unwrap_or(begin + Duration::from_secs(365 * 86_400));

@@ -258,7 +258,7 @@ pub(super) fn decided(copy: &Copy<'_, '_>, id: StatementId, evidence: Vec<Eviden
         .filter(|e| e.solid || scopes.lead_to(e.block))
         .filter(|e| e.solid || after.allows(copy, e) && !entered_later(copy, id, e.block))
         .filter(|e| e.solid || !behind_a_choice(copy, id, e.block))
-        .map(|e| Evidence { insn: before.behind(e), ..e })
+        .map(|e| Evidence { insn: before.behind(copy, &e), ..e })
         .collect();
     let blocks: Vec<BlockIndex> = usable.iter().map(|e| e.block).collect();
     let mut first = compiled.dominators.minimal(&blocks);

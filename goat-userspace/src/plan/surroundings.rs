@@ -7,7 +7,7 @@ use super::{
     copy::{Copy, Evidence},
     entries,
 };
-use crate::{cfg::BlockIndex, source::StatementId};
+use crate::{cfg::BlockIndex, lines::LineRange, source::StatementId};
 
 /// Whether an instruction of the block ran before it was chosen whether the statement would: an `if` in front of it, or in front of
 /// what it stands in, whose body leaves, became a conditional move in the same block.
@@ -62,13 +62,21 @@ pub(super) fn certain(copy: &Copy<'_, '_>, id: StatementId, other: StatementId) 
 /// What the nearest statement in front of a point that does anything for certain does.
 pub(super) struct Before {
     done: Vec<(BlockIndex, usize)>,
+    /// The lines of the statements in front of it in its list.
+    lines: Option<LineRange>,
+    /// The point's own.
+    own: LineRange,
 }
 
 impl Before {
     pub(super) fn new(copy: &Copy<'_, '_>, id: StatementId) -> Self {
         let before = std::iter::successors(copy.neighbours(id).0, |at| copy.neighbours(*at).0);
         let mut done = before.map(|previous| certain(copy, previous, id));
-        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default() }
+        let span = |s: StatementId| copy.source.statements[s.0 as usize].span.lines();
+        let first = copy.first_in(copy.list_of(id)).map(span);
+        let lines = copy.neighbours(id).0.zip(first).map(|(last, first)| LineRange::new(first.first, span(last).last));
+        let own = copy.source.statements[id.0 as usize].header.lines();
+        Self { done: done.find(|done| !done.is_empty()).unwrap_or_default(), lines, own }
     }
 
     /// Whether the evidence does not come before any of that.
@@ -81,10 +89,18 @@ impl Before {
         })
     }
 
-    /// Where in its block the point begins at the earliest.
-    pub(super) fn behind(&self, evidence: Evidence) -> usize {
+    /// Where in its block the point begins at the earliest: behind that, and behind what may fault of the statements in front. A
+    /// load of theirs that also serves as the point's nil check may bear the point's line.
+    pub(super) fn behind(&self, copy: &Copy<'_, '_>, evidence: &Evidence) -> usize {
         let same_block = self.done.iter().find(|(b, _)| *b == evidence.block);
-        same_block.map_or(evidence.insn, |(_, last)| evidence.insn.max(last + 1))
+        let begin = same_block.map_or(evidence.insn, |(_, last)| evidence.insn.max(last + 1));
+        let Some(lines) = self.lines else { return begin };
+        let compiled = copy.compiled;
+        let on = |i: usize, lines: LineRange| copy.line(i).is_some_and(|line| lines.contains(line));
+        let block = &compiled.cfg.blocks[evidence.block];
+        let last = (begin..block.end).rev().find(|i| compiled.is_strong(*i) && on(*i, self.own));
+        let earlier = |i: &usize| compiled.cfg.insns[*i].may_fault && on(*i, lines) && !on(*i, self.own);
+        last.and_then(|last| (begin..last).rev().find(earlier)).map_or(begin, |i| i + 1)
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use goat_common::{Cookie, NO_SLOT};
 
 use super::{
-    governor::{Cost, Costs},
+    governor::Costs,
     throttle::Ledger,
     uprobe_multi::{self, Site},
 };
@@ -57,10 +57,10 @@ fn measure(program: &OwnedFd) -> Option<Costs> {
     drop(link);
     let cost = |place: usize| {
         let ns = probed[place] - free[place];
-        (LEAST_NS..MOST_NS).contains(&ns).then_some(Cost(ns))
+        (LEAST_NS..MOST_NS).contains(&ns).then_some(ns)
     };
     let (emulated, stepped) = (cost(0)?, cost(1)?);
-    Some(Costs { emulated, stepped: if stepped < emulated { emulated } else { stepped } })
+    Some(Costs { emulated, stepped: stepped.max(emulated) })
 }
 
 /// Nanoseconds a call.

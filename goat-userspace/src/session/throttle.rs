@@ -171,10 +171,11 @@ impl Throttle {
         let done = self.outlet.throttle(&out, &back);
         // The time of the change itself is what counts, not that of the reading.
         let now = match orders.throttle.is_empty() && orders.arm.is_empty() {
-            true => Clock { at, cpu, cost: self.governor.cost() },
+            true => self.governor.clock(at, cpu),
             false => {
                 let at = self.began.elapsed();
-                Clock { at, cpu: self.read_cpu(at), cost: self.governor.cost() }
+                let cpu = self.read_cpu(at);
+                self.governor.clock(at, cpu)
             }
         };
         let mut entries = self.ledger.lock();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 
-use super::Format as Shown;
+use super::{Format as Shown, TrustArgs};
 use crate::{
     cli::{client, duration},
     report::{Format, Gate, Limit, Percent},
@@ -116,6 +116,9 @@ pub(in crate::cli) struct ReportSource {
     /// A running goat
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:57005", value_parser = client::base, conflicts_with_all = ["report", "state"])]
     pub(in crate::cli) url: String,
+
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
 
     /// A report file
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, TrustArgs};
 use crate::cli::client;
 
 /// Where counts are kept.
@@ -30,6 +30,9 @@ pub(in crate::cli) struct StatusArgs {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:57005", value_parser = client::base)]
     pub(in crate::cli) url: String,
 
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
+
     /// How it is shown
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub(in crate::cli) format: Format,
@@ -46,6 +49,9 @@ pub(in crate::cli) struct TopArgs {
     /// The running goat
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:57005", value_parser = client::base)]
     pub(in crate::cli) url: String,
+
+    #[command(flatten)]
+    pub(in crate::cli) trust: TrustArgs,
 }
 
 /// Remove plan files and kept counts, and name blocks that the original tool left in sources

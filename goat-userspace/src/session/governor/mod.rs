@@ -88,8 +88,10 @@ enum Place {
 
 #[derive(Clone, Debug)]
 struct Breakpoint {
-    /// What a trap costs.
+    /// What a trap costs, with what follows from it.
     cost_ns: f64,
+    /// And by itself.
+    itself_ns: f64,
     /// As of the last reading.
     traps: u64,
     place: Place,
@@ -110,12 +112,20 @@ pub(super) struct Governor {
     turns: Vec<Turn>,
     last: Option<(Duration, Duration)>,
     cost_ns: f64,
+    itself_ns: f64,
 }
 
 impl Governor {
     /// For breakpoints whose traps cost `costs`, all of them in the text; their cost may take `share` of the base.
     pub(super) fn new(share: f64, costs: impl IntoIterator<Item = Cost>) -> Self {
-        let breakpoint = |Cost(ns)| Breakpoint { cost_ns: ns, traps: 0, place: Place::Free, recent_ns: 0.0, heat: 0.0 };
+        let breakpoint = |Cost { itself, in_all }| Breakpoint {
+            cost_ns: in_all,
+            itself_ns: itself,
+            traps: 0,
+            place: Place::Free,
+            recent_ns: 0.0,
+            heat: 0.0,
+        };
         Self {
             share,
             breakpoints: costs.into_iter().map(breakpoint).collect(),
@@ -125,13 +135,14 @@ impl Governor {
             turns: Vec::new(),
             last: None,
             cost_ns: 0.0,
+            itself_ns: 0.0,
         }
     }
 
     /// Corrects what a trap costs.
     pub(super) fn set_costs(&mut self, costs: impl IntoIterator<Item = Cost>) {
-        for (breakpoint, Cost(ns)) in self.breakpoints.iter_mut().zip(costs) {
-            breakpoint.cost_ns = ns;
+        for (breakpoint, Cost { itself, in_all }) in self.breakpoints.iter_mut().zip(costs) {
+            (breakpoint.cost_ns, breakpoint.itself_ns) = (in_all, itself);
         }
     }
 
@@ -144,9 +155,10 @@ impl Governor {
         }
     }
 
-    /// What all traps have cost so far.
-    pub(super) fn cost(&self) -> Duration {
-        Duration::from_nanos(self.cost_ns as u64)
+    /// The time so far, with what all traps have cost.
+    pub(super) fn clock(&self, at: Duration, cpu: Duration) -> Clock {
+        let [cost, most] = [self.itself_ns, self.cost_ns].map(|ns| Duration::from_nanos(ns as u64));
+        Clock { at, cpu, cost, most }
     }
 
     /// The last seconds.
@@ -193,6 +205,7 @@ impl Governor {
             if new > 0 {
                 breakpoint.traps = *now;
                 let cost_ns = new as f64 * breakpoint.cost_ns;
+                self.itself_ns += new as f64 * breakpoint.itself_ns;
                 breakpoint.recent_ns += cost_ns;
                 (all_ns, all) = (all_ns + cost_ns, all + new);
                 // A trap that was on its way; or someone else has put the breakpoint back.

@@ -7,7 +7,7 @@
 //!
 //! A trap slows the target down, so that a rate by the clock is too low for a target that works without a pause. Rates
 //! are therefore by the target's CPU time without that of the probes. How much theirs is can only be told as well as a trap's
-//! cost is known, and which thread paid for it can't be told at all; the interval spans what is possible, and has no upper end
+//! cost is known, which is more in the midst of other work than by itself, and which thread paid for it can't be told at all; the interval spans what is possible, and has no upper end
 //! where the probes may have taken all of the time.
 
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub(in crate::session) struct Clock {
     pub(in crate::session) cpu: Duration,
     /// CPU time of theirs that the probes have taken, as reckoned.
     pub(in crate::session) cost: Duration,
+    /// The same with what follows from a trap: nothing in a loop that does nothing else.
+    pub(in crate::session) most: Duration,
 }
 
 /// Nanoseconds between two clocks.
@@ -37,6 +39,7 @@ struct Stretch {
     wall: f64,
     cpu: f64,
     cost: f64,
+    most: f64,
 }
 
 /// Executions by nanosecond.
@@ -163,14 +166,18 @@ impl Sample {
 impl Stretch {
     fn between(begin: Clock, end: Clock) -> Self {
         let ns = |of: fn(&Clock) -> Duration| of(&end).saturating_sub(of(&begin)).as_nanos() as f64;
-        Self { wall: ns(|c| c.at), cpu: ns(|c| c.cpu), cost: ns(|c| c.cost) }
+        Self { wall: ns(|c| c.at), cpu: ns(|c| c.cpu), cost: ns(|c| c.cost), most: ns(|c| c.most) }
     }
 
-    /// The targets' CPU time without that of the probes, were these `factor` times as dear as reckoned; `None` where nothing
-    /// to speak of is left.
-    fn own(&self, factor: f64) -> Option<f64> {
-        let own = self.cpu - self.cost * factor;
+    /// The targets' CPU time without what the probes take of it; `None` where nothing to speak of is left.
+    fn without(&self, cost: f64) -> Option<f64> {
+        let own = self.cpu - cost;
         (own > 0.01 * self.cpu).then_some(own)
+    }
+
+    /// What the probes take at most.
+    fn most(&self) -> f64 {
+        self.most * (1.0 + COST_ERROR)
     }
 }
 
@@ -179,13 +186,13 @@ impl Rate {
         let hits = hits as f64;
         let by = |time: f64| if hits > 0.0 { hits / time.max(1.0) } else { 0.0 };
         // Where the probes may have taken all, what is certain: as if they had cost nothing.
-        let own = turn.own(1.0).unwrap_or(turn.cpu).max(1.0);
+        let own = turn.without(turn.cost).unwrap_or(turn.cpu).max(1.0);
         let bounded = |time: Option<f64>| if hits > 0.0 { time.map(by) } else { Some(0.0) };
-        let left = turn.wall - turn.cost * (1.0 + COST_ERROR);
+        let left = turn.wall - turn.most();
         Self {
             by_cpu: by(own),
-            by_cpu_low: by(turn.own(1.0 - COST_ERROR).unwrap_or(own)),
-            by_cpu_high: bounded(turn.own(1.0 + COST_ERROR)),
+            by_cpu_low: by(turn.without(turn.cost * (1.0 - COST_ERROR)).unwrap_or(own)),
+            by_cpu_high: bounded(turn.without(turn.most())),
             by_wall: by(turn.wall),
             by_wall_high: bounded((left > 0.01 * turn.wall).then_some(left)),
             // One more, since no hit is no proof of none.
@@ -197,7 +204,7 @@ impl Rate {
 impl Unseen {
     /// Adds what ran in `gap`, which lies between turns of these rates.
     fn fill(&mut self, gap: Stretch, before: Rate, behind: Rate) {
-        let own = gap.own(1.0).unwrap_or(0.0);
+        let own = gap.without(gap.cost).unwrap_or(0.0);
         let mean = |of: fn(&Rate) -> f64| (of(&before) + of(&behind)) / 2.0;
         let both = |of: fn(&Rate) -> Option<f64>| Some((of(&before)? + of(&behind)?) / 2.0);
         let (by_cpu, by_wall) = (mean(|r| r.by_cpu) * own, mean(|r| r.by_wall) * gap.wall);
@@ -234,7 +241,7 @@ mod tests {
 
     fn clock(ms: u64, cpu_ms: u64, cost_ms: u64) -> Clock {
         let [at, cpu, cost] = [ms, cpu_ms, cost_ms].map(Duration::from_millis);
-        Clock { at, cpu, cost }
+        Clock { at, cpu, cost, most: cost }
     }
 
     #[test]

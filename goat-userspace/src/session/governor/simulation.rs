@@ -6,6 +6,7 @@ use super::*;
 
 const SHARE: f64 = 0.01;
 const STEPPED_NS: f64 = 9_000.0;
+const STEPPED: Cost = Cost { itself: STEPPED_NS, in_all: STEPPED_NS };
 
 /// A target whose breakpoints would trap so often a second while they are in the text.
 struct Load {
@@ -30,7 +31,7 @@ impl Load {
     fn new(rates: &[f64], cores: f64) -> Self {
         let n = rates.len();
         Self {
-            governor: Governor::new(SHARE, vec![Cost(STEPPED_NS); n]),
+            governor: Governor::new(SHARE, vec![STEPPED; n]),
             rates: rates.to_vec(),
             is_in: vec![true; n],
             due: vec![0.0; n],
@@ -209,11 +210,10 @@ fn estimates_hold_what_ran() {
     let (mut held, mut far) = (0, 0.0f64);
     const RUNS: usize = 40;
     for _ in 0..RUNS {
-        let mut governor = Governor::new(SHARE, [Cost(STEPPED_NS)]);
+        let mut governor = Governor::new(SHARE, [STEPPED]);
         let (mut at, mut ran, mut hits, mut is_in) = (Duration::ZERO, 0u64, 0u64, true);
         let mut rate = 2_000.0 + 20_000.0 * random();
         let mut sample: Option<Sample> = None;
-        let clock = |at: Duration, cost| Clock { at, cpu: at + cost, cost };
         let mut next = Duration::ZERO;
         for tick in 0..60_000 {
             at += TICK;
@@ -226,9 +226,9 @@ fn estimates_hold_what_ran() {
             if at < next && now == 0 {
                 continue;
             }
-            let cpu = at + governor.cost();
+            let cpu = at + governor.clock(at, at).cost;
             let orders = governor.step(Reading { at, cpu, traps: &[hits] });
-            let clock = clock(at, governor.cost());
+            let clock = governor.clock(at, at + governor.clock(at, at).cost);
             if !orders.throttle.is_empty() {
                 is_in = false;
                 match &mut sample {
@@ -242,7 +242,7 @@ fn estimates_hold_what_ran() {
             }
             next = orders.next;
         }
-        let known = sample.unwrap().known(clock(at, governor.cost()), hits);
+        let known = sample.unwrap().known(governor.clock(at, at + governor.clock(at, at).cost), hits);
         let unseen = ran - hits;
         held += usize::from(known.unseen_low <= unseen && known.unseen_high.is_none_or(|high| unseen <= high));
         far += (known.unseen as f64 / unseen as f64 - 1.0) / RUNS as f64;
