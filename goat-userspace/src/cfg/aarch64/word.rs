@@ -37,7 +37,7 @@ impl Word {
 
     /// The bits from `low` to `high`, both included.
     pub(super) const fn bits(self, high: u32, low: u32) -> u32 {
-        self.0 >> low & (1 << (high - low + 1)) - 1
+        (self.0 >> low) & ((1 << (high - low + 1)) - 1)
     }
 
     pub(super) const fn bit(self, at: u32) -> bool {
