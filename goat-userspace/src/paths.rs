@@ -1,4 +1,5 @@
-//! Paths inside a repository: relative to its root, `/` between the parts, as git stores them.
+//! Paths inside a repository: relative to its root, `/` between the parts, as git stores them. A file of a dependency has its
+//! module's path and version in front, as `-trimpath` names it: `golang.org/x/text@v0.14.0/unicode/norm/iter.go`.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
@@ -53,5 +54,35 @@ impl fmt::Display for RepoPath {
 impl fmt::Debug for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// A module's path or version as the module cache has it: upper-case letters as `!` and the lower-case one
+/// (golang.org/x/mod/module, EscapePath and EscapeVersion).
+pub fn escaped_module(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii_uppercase() {
+            out.push('!');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_cache_has_no_upper_case() {
+        for (path, expected) in [
+            ("golang.org/x/text", "golang.org/x/text"),
+            ("github.com/BurntSushi/toml", "github.com/!burnt!sushi/toml"),
+            ("v1.0.0-RC1", "v1.0.0-!r!c1"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped_module(path), expected);
+        }
     }
 }

@@ -135,6 +135,7 @@ impl http::Source for Empty {
             precision: 1,
             components: vec![],
             component: None,
+            dependencies: Vec::new(),
             files: vec![],
             points: vec![],
             sites: vec![],

@@ -80,6 +80,7 @@ fn source(answer: &Value) -> Recorded {
         precision: 1,
         components,
         component: None,
+        dependencies: Vec::new(),
         files: vec![PlanFile {
             path: "shop.go".into(),
             changed: LineSet::from_iter(1..=sites),

@@ -11,6 +11,7 @@ pub mod goat;
 pub mod http;
 pub mod kernel;
 pub mod live;
+pub mod module_proxy;
 pub mod original;
 pub mod plan;
 pub mod process;

@@ -169,6 +169,7 @@ pub(super) fn cart() -> ProbePlan {
             Component { id: 1, name: "cmd/shopd".into(), points: (1..=10).collect() },
         ],
         component: Some(1),
+        dependencies: Vec::new(),
         files: vec![
             file("cmd/shopd/main.go", source(1, run), &[2, 3], &[]),
             file(

@@ -44,6 +44,44 @@ pub struct Module {
     pub version: String,
 }
 
+/// A module that the binary was linked with, as the build information has it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Dependency {
+    /// The path that imports begin with, and the version that was asked for.
+    pub module: Module,
+    /// What was taken in its place; the path of a directory has no version, or `(devel)`.
+    pub replacement: Option<Module>,
+    /// The `h1:` hash of the module that was taken, as in go.sum; empty for a directory.
+    pub sum: String,
+}
+
+/// The modules that the binary was linked with, the main one left out. `None` if the binary says nothing of modules.
+pub(super) fn dependencies(image: &Image) -> Option<Vec<Dependency>> {
+    let info = build_info(image)?.module_info;
+    info.lines().any(|line| line.starts_with("mod\t") || line.starts_with("dep\t")).then(|| dependencies_of(&info))
+}
+
+fn dependencies_of(module_info: &str) -> Vec<Dependency> {
+    let mut found: Vec<Dependency> = Vec::new();
+    for line in module_info.lines() {
+        let mut fields = line.split('\t');
+        let kind = fields.next().unwrap_or_default();
+        let mut field = || fields.next().unwrap_or_default().to_owned();
+        match (kind, found.last_mut()) {
+            ("dep", _) => {
+                let module = Module { path: field(), version: field() };
+                found.push(Dependency { module, replacement: None, sum: field() });
+            }
+            ("=>", Some(replaced)) => {
+                replaced.replacement = Some(Module { path: field(), version: field() });
+                replaced.sum = field();
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
 pub(super) fn read(image: &Image) -> Result<Identity, Error> {
     let info = build_info(image);
     let has_pclntab = [".gopclntab", ".data.rel.ro.gopclntab"].iter().any(|name| image.has_section(name));
@@ -285,6 +323,22 @@ mod tests {
         check(r#"k="\xé""#, None);
         check("novalue", None);
         check("", None);
+    }
+
+    #[test]
+    fn dependencies_are_what_was_linked_and_what_it_was_replaced_by() {
+        let module = |path: &str, version: &str| Module { path: path.into(), version: version.into() };
+        let found = dependencies_of(
+            "path\tx.org/m\nmod\tx.org/m\t(devel)\t\n=>\t../main\t(devel)\t\ndep\tx.org/a\tv1.0.0\th1:a=\n\
+             dep\tx.org/b\tv1.2.0\n=>\tx.org/fork\tv0.1.0\th1:f=\ndep\tx.org/c\tv0.0.0\n=>\t./c\t(devel)\t\nbuild\tk=v\n",
+        );
+        let expected = [
+            (module("x.org/a", "v1.0.0"), None, "h1:a="),
+            (module("x.org/b", "v1.2.0"), Some(module("x.org/fork", "v0.1.0")), "h1:f="),
+            (module("x.org/c", "v0.0.0"), Some(module("./c", "(devel)")), ""),
+        ]
+        .map(|(module, replacement, sum)| Dependency { module, replacement, sum: sum.into() });
+        assert_eq!(found, expected);
     }
 
     #[test]

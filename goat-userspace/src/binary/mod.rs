@@ -21,7 +21,7 @@ use std::{
 
 pub use error::Error;
 pub use functions::{FileId, FileTable, Function, InlinedCall, Row};
-pub use identity::{Identity, Module};
+pub use identity::{Dependency, Identity, Module};
 pub use stats::Stats;
 
 use crate::addr::{AddrRange, FileOffset, VirtAddr};
@@ -144,6 +144,11 @@ impl Binary {
         &self.identity
     }
 
+    /// The modules that it was linked with; `None` if it says nothing of modules, as one that was not built by the go command.
+    pub fn dependencies(&self) -> Option<Vec<Dependency>> {
+        identity::dependencies(&self.image)
+    }
+
     /// Its instruction set.
     pub fn arch(&self) -> Arch {
         self.image.arch()
@@ -162,6 +167,16 @@ impl Binary {
         match &self.tables {
             Tables::Dwarf(tables) => Ok(tables.files(self.debug_image()).clone()),
             Tables::Pclntab(tables) => Ok(tables.files().clone()),
+        }
+    }
+
+    /// The source files that have code in the binary. DWARF names more: those of which the linker kept no function.
+    pub fn files_with_code(&self) -> Result<FileTable, Error> {
+        match &self.tables {
+            Tables::Pclntab(tables) => Ok(tables.files().clone()),
+            Tables::Dwarf(_) => {
+                pclntab::open(&self.image).map(|tables| tables.files().clone()).or_else(|_| self.files())
+            }
         }
     }
 

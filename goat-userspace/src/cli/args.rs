@@ -135,6 +135,17 @@ pub(super) struct ChangeArgs {
     /// file all new [default: 1]
     #[arg(long, value_name = "1|2|3", env = "GOAT_DIFF_PRECISION", value_parser = clap::value_parser!(u8).range(1..=3))]
     pub(super) diff_precision: Option<u8>,
+
+    /// Observe what changed in dependencies, too [default: no]
+    ///
+    /// A module that the binary holds in another version than the old commit asks for is part of the change: both versions are
+    /// compared, from the module cache (GOMODCACHE, GOPATH) or a vendor directory. What is not there is named with the command that
+    /// gets it.
+    #[arg(
+        long, value_name = "BOOL", env = "GOAT_DEPS", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        value_parser = bool::from_word
+    )]
+    pub(super) deps: Option<bool>,
 }
 
 /// How a binary and the repository's files are brought together.
@@ -384,6 +395,8 @@ mod tests {
         for line in [
             "goat init",
             "goat plan --old v1.0.0 --new HEAD --binary ./server -o server.goatplan",
+            "goat plan --old v1.0.0 --binary ./server --deps",
+            "goat plan --deps=false --binary ./server",
             "goat plan --repo . --binary b --granularity func --diff-precision 3 --format json --allow-mismatch",
             "goat attach --pid 4242 --plan server.goatplan",
             "goat attach --pid 4242 --old v1.0.0 --listen :0 --data-type count --backend perf-event",
@@ -435,13 +448,13 @@ mod tests {
             ("goat run --plan p ./tool", "unexpected argument"),
             ("goat run --plan p --", "required"),
             ("goat plan --binary b --diff-precision 4", "invalid value"),
+            ("goat plan --binary b --deps=some", "neither true nor false"),
             ("goat plan --binary b --granularity lines", "use line, patch, scope or func"),
             ("goat report --url x --report y", "cannot be used with"),
             ("goat report x --report y", "cannot be used with"),
             ("goat report --state x --report y", "cannot be used with"),
             ("goat merge", "required"),
             ("goat report --format pdf", "possible values: text, json"),
-            ("goat report --url https://x", "http alone"),
             ("goat verify --min-coverage 101", "from 0 to 100"),
             ("goat verify --max-unobservable x", "5%"),
             ("goat verify --timeout soon", "is no time"),

@@ -42,10 +42,11 @@ pub(super) struct Config {
     pub(super) arm_overhead: Option<Word<Budget>>,
     pub(super) verbose: Option<Word<bool>>,
     pub(super) skip_nested_modules: Option<Word<bool>>,
+    pub(super) dependencies: Option<Word<bool>>,
 }
 
 /// Keys that have an effect here.
-const EFFECTIVE: [&str; 13] = [
+const EFFECTIVE: [&str; 14] = [
     "appName",
     "appVersion",
     "oldBranch",
@@ -59,6 +60,7 @@ const EFFECTIVE: [&str; 13] = [
     "armOverhead",
     "verbose",
     "skipNestedModules",
+    "dependencies",
 ];
 
 /// Keys of the original that only rewriting of sources needs. `threads` is among them: goat shares out the work itself.

@@ -77,6 +77,7 @@ mod tests {
             filtered: rules.iter().zip(0..).map(|(rule, n)| (format!("{n}.go").into(), (*rule).into())).collect(),
             modules: BTreeMap::new(),
             components: Vec::new(),
+            dependencies: Vec::new(),
         }
     }
 

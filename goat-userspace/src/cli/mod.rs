@@ -7,6 +7,7 @@ mod clean;
 mod client;
 mod completions;
 mod config;
+mod dependencies;
 mod doctor;
 mod duration;
 mod go_files;

@@ -4,13 +4,18 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::{args::ReadingArgs, left_out, revision, say::HelpExt, settings::Settings};
+use super::{
+    args::ReadingArgs,
+    dependencies, left_out, revision,
+    say::{self, HelpExt},
+    settings::Settings,
+};
 use crate::{
     binary::{self, Binary},
-    diff::{self, ChangeSet},
+    diff::{self, ChangeSet, Remarks},
     plan::{self, AppInfo, ProbePlan},
     source::{self, MarkerKind, SourceIndex},
-    track::{self, TrackPoints},
+    track::{self, PathRule, TrackPoints},
 };
 
 /// A change, and what of it is to be observed.
@@ -20,6 +25,8 @@ pub(super) struct Change {
     pub(super) points: TrackPoints,
     /// What `+goat:` comments leave out of the change, for people.
     pub(super) left_out: Vec<String>,
+    /// What is to be said of dependencies.
+    pub(super) remarks: Remarks,
 }
 
 /// Takes the lines of blocks between `+goat:` comments out of the change.
@@ -44,6 +51,11 @@ fn leave_out_marked(changes: &mut ChangeSet, sources: &SourceIndex) -> Vec<Strin
 
 /// As far as sources alone can tell.
 pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
+    compare(settings, None)
+}
+
+/// The change; of dependencies what `binary` holds.
+fn compare(settings: &Settings, binary: Option<(&Binary, &[PathRule])>) -> anyhow::Result<Change> {
     let options = diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
@@ -53,11 +65,16 @@ pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
     };
     let mut changes = diff::between(&settings.repo, &options)
         .with_context(|| format!("cannot compare {} with {}", quoted(&options.old), quoted(&options.new)))?;
+    let remarks = if settings.dependencies {
+        dependencies::add(&settings.repo, &options, binary, &mut changes).context("cannot compare dependencies")?
+    } else {
+        Remarks::default()
+    };
     left_out::warn(&changes);
     let sources = source::index(changes.files.iter().map(|file| (&file.path, &*file.text)));
     let left_out = leave_out_marked(&mut changes, &sources);
     let points = track::select(&changes, &sources, settings.granularity);
-    Ok(Change { changes, sources, points, left_out })
+    Ok(Change { changes, sources, points, left_out, remarks })
 }
 
 /// All the way, for the binary at `path`.
@@ -65,9 +82,11 @@ pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> a
     // The binary first: it is the cheaper of the two to be wrong about.
     let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
     let binary = Binary::open_with(path, &options)?;
-    let Change { changes, sources, points, left_out } = change(settings)?;
+    let Change { changes, sources, points, left_out, remarks } = compare(settings, Some((&binary, &reading.path_map)))?;
+    remarks.notes.iter().for_each(|note| say::note(note));
     let mut warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
     warnings.extend(left_out);
+    warnings.extend(remarks.warnings);
     let resolved = plan::resolve(&plan::Inputs {
         app: app(settings, &changes),
         granularity: settings.granularity,

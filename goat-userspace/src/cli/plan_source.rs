@@ -166,7 +166,7 @@ fn warn_of_what_has_no_effect(source: &PlanSource, beside: &str) {
 fn without_effect(source: &PlanSource) -> Vec<&'static str> {
     let PlanSource { plan: _, plans: _, binary, reading, change } = source;
     let ReadingArgs { allow_mismatch, debug_file, path_map } = reading;
-    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision } = change;
+    let ChangeArgs { repo: _, old, merge_base, new, granularity, diff_precision, deps } = change;
     [
         ("--binary", binary.is_some()),
         ("--allow-mismatch", *allow_mismatch),
@@ -177,6 +177,7 @@ fn without_effect(source: &PlanSource) -> Vec<&'static str> {
         ("--new", new.is_some()),
         ("--granularity", granularity.is_some()),
         ("--diff-precision", diff_precision.is_some()),
+        ("--deps", deps.is_some()),
     ]
     .into_iter()
     .filter_map(|(name, given)| given.then_some(name))

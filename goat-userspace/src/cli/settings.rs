@@ -33,6 +33,8 @@ pub(super) struct Settings {
     /// Compare with the common ancestor of both sides.
     pub(super) merge_base: bool,
     pub(super) filter: Filter,
+    /// Whether dependencies count.
+    pub(super) dependencies: bool,
     pub(super) granularity: Granularity,
     /// 1, 2 or 3.
     pub(super) precision: u8,
@@ -55,6 +57,7 @@ impl Settings {
                 ignores: config.ignores.clone().unwrap_or(filter.ignores),
                 skip_nested_modules: config.skip_nested_modules.map_or(filter.skip_nested_modules, |Word(skip)| skip),
             },
+            dependencies: flags.deps.or(config.dependencies.map(|Word(wanted)| wanted)).unwrap_or_default(),
             granularity: flags.granularity.or(config.granularity.map(|Word(g)| g)).unwrap_or_default(),
             precision: flags.diff_precision.or(config.diff_precision.map(|Word(DiffPrecision(p))| p)).unwrap_or(1),
             main_entries: match &config.main_entries {
@@ -167,6 +170,18 @@ mod tests {
         let both = Settings::merge(&flags, &file);
         assert_eq!((both.granularity, both.precision, &*both.new), (Granularity::Line, 2, "v3"));
         assert_eq!(both.old().unwrap(), "INIT");
+    }
+
+    #[test]
+    fn dependencies_count_where_someone_says_so() {
+        let check = |flag: Option<bool>, file: &str, expected: bool| {
+            let flags = ChangeArgs { deps: flag, ..ChangeArgs::default() };
+            assert_eq!(Settings::merge(&flags, &config(file)).dependencies, expected, "{flag:?} {file}");
+        };
+        check(None, "", false);
+        check(None, "dependencies: true", true);
+        check(Some(true), "", true);
+        check(Some(false), "dependencies: true", false);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub(super) fn run(args: &TrackArgs, loaded: &Loaded) -> anyhow::Result<ExitCode>
         plan::show(&plan, args.format)?;
     } else {
         let change = pipeline::change(&settings)?;
-        change.left_out.iter().for_each(|text| say::warning(text));
+        change.left_out.iter().chain(&change.remarks.warnings).for_each(|text| say::warning(text));
+        change.remarks.notes.iter().for_each(|text| say::note(text));
         say::print(&match args.format {
             Format::Text => text(&change),
             Format::Json => json(&change),

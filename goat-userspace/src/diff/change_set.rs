@@ -15,10 +15,41 @@ pub struct ChangeSet {
     pub files: Vec<FileChange>,
     /// Changed Go files that the filter left out, with the rule that did: `test file`, `vendor`, `ignores: gen`, ...
     pub filtered: BTreeMap<RepoPath, String>,
-    /// Every `go.mod` of the new side's tree: the module's directory (empty for the root) and its module path.
+    /// Every `go.mod` of the new side's tree: the module's directory (empty for the root) and its module path; and the same of
+    /// `dependencies`.
     pub modules: BTreeMap<String, String>,
     /// The new side's main packages and what they are made of, numbered from 0 in the original's order.
     pub components: Vec<Component>,
+    /// Modules that the new side takes in another version than the old one, in byte order of their directories. Empty unless
+    /// [`crate::diff::add_dependencies`] was asked for them.
+    pub dependencies: Vec<Dependency>,
+}
+
+impl ChangeSet {
+    /// The dependency that a file is of; `None` for the repository's own.
+    pub fn dependency_of(&self, path: &RepoPath) -> Option<&Dependency> {
+        self.dependencies.iter().find(|dependency| dependency.holds(path))
+    }
+}
+
+/// A module that the repository requires, in another version than before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dependency {
+    /// The module path that imports begin with.
+    pub path: String,
+    /// What it was before: its version, or what replaced it (`example.com/fork v1.0.0`, `./lib`); `None` if nothing required it.
+    pub old: Option<String>,
+    /// What it is now.
+    pub new: String,
+    /// What the paths of its files begin with: module path, `@`, version. If it is replaced, those of what replaces it.
+    pub dir: String,
+}
+
+impl Dependency {
+    /// Whether the file is one of its own.
+    pub fn holds(&self, path: &RepoPath) -> bool {
+        path.as_str().strip_prefix(&*self.dir).is_some_and(|rest| rest.starts_with('/'))
+    }
 }
 
 /// One commit.

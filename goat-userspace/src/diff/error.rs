@@ -96,6 +96,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A module that was unpacked can't be read.
+    #[error("cannot read {}, a module's source", path.display())]
+    ModuleCache {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Something else that libgit2 reported.
     #[error("could not {doing}")]
     Git {

@@ -15,7 +15,7 @@ use crate::paths::RepoPath;
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// Paths below which nothing counts: `gen`, `internal/mocks`, ... They start at the root of the module that the
-    /// comparison is about, or at the repository's if it is about none. With `*`, `?`, `[` or `{` an entry is a pattern, in which
+    /// comparison is about, or at the repository's if it is about none; of dependencies they are import paths. With `*`, `?`, `[` or `{` an entry is a pattern, in which
     /// `*` stays within a directory and `**` does not; one without `/` fits a file or directory at any depth: `*.pb.go`.
     pub ignores: Vec<String>,
     /// Whether only the module counts that the comparison is about: the innermost one around the directory that it was
@@ -74,10 +74,20 @@ impl<'a> Rules<'a> {
         if let Some(module) = self.modules.other_around(path.dir()).filter(|_| self.skip_nested_modules) {
             return Some(format!("other module: {}", if module.is_empty() { "." } else { module }));
         }
-        let ignore =
-            self.ignores.iter().find(|ignore| ignore.fits(below(path.as_str(), root).unwrap_or(path.as_str())))?;
+        self.ignored(below(path.as_str(), root).unwrap_or(path.as_str()))
+    }
+
+    /// The entry of the ignores that leaves out a path from the root, or the file of a dependency by its import path:
+    /// `golang.org/x/text/unicode/norm/iter.go`.
+    pub(super) fn ignored(&self, path: &str) -> Option<String> {
+        let ignore = self.ignores.iter().find(|ignore| ignore.fits(path))?;
         Some(format!("ignores: {}", ignore.entry))
     }
+}
+
+/// Whether no package holds the Go file, by the go command's own rules: a test, or one that tests read.
+pub(super) fn is_for_tests(path: &RepoPath) -> bool {
+    is_test(path) || is_testdata(path)
 }
 
 fn is_test(path: &RepoPath) -> bool {
@@ -185,6 +195,23 @@ mod tests {
             ],
         );
         check(&filter(&["gen"]), "tools", &[("tools/gen/x.go", Some("ignores: gen")), ("tools/a/gen/x.go", None)]);
+    }
+
+    #[test]
+    fn dependencies_are_ignored_by_import_path() {
+        let modules = Modules::new([], "");
+        let ignores = ["example.com/dep/gen", "*.pb.go", "example.com/*/v2/**", "vendor"].map(String::from).to_vec();
+        let filter = Filter { ignores, skip_nested_modules: true };
+        let rules = Rules::new(&filter, &modules).unwrap();
+        for (path, expected) in [
+            ("example.com/dep/x.go", None),
+            ("example.com/dep/gen/x.go", Some("ignores: example.com/dep/gen")),
+            ("example.com/dep/a.pb.go", Some("ignores: *.pb.go")),
+            ("example.com/other/v2/a/x.go", Some("ignores: example.com/*/v2/**")),
+            ("example.com/dep/vendor/x.go", None),
+        ] {
+            assert_eq!(rules.ignored(path).as_deref(), expected, "{path}");
+        }
     }
 
     #[test]

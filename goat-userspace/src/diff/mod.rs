@@ -2,6 +2,7 @@
 
 mod change_set;
 mod components;
+mod dependencies;
 mod error;
 mod filter;
 mod git;
@@ -12,7 +13,8 @@ mod similarity;
 
 use std::path::Path;
 
-pub use change_set::{ChangeSet, Component, FileChange, Revision};
+pub use change_set::{ChangeSet, Component, Dependency, FileChange, Revision};
+pub use dependencies::{Built, BuiltModule, DependencyOptions, Linked, Remarks, add_dependencies};
 pub use error::Error;
 pub use filter::Filter;
 

@@ -40,7 +40,9 @@ impl<'a> Absent<'a> {
         let dir = source.path.dir();
         let components = &self.inputs.changes.components;
         let mine = components.iter().find(|c| Some(c.id) == self.component);
-        if mine.is_some_and(|c| c.holds(dir)) {
+        // Dependencies have no component, and are compared where their packages are in the binary.
+        let is_dependency = self.inputs.changes.dependency_of(&source.path).is_some();
+        if is_dependency || mine.is_some_and(|c| c.holds(dir)) {
             // The package is in, the file is not: a constraint keeps it out, or nothing in it is called.
             return match source.left_out_by(&self.build) {
                 Some(rule) => Status::Excluded(Excluded::Excluded, rule),

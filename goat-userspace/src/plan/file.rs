@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::{Invalid, ProbePlan};
 
 const MAGIC: [u8; 8] = *b"GOATPLAN";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const HEADER: usize = 32;
 
 /// A plan file of a million sites has some ten megabytes.
@@ -276,6 +276,7 @@ mod tests {
     fn a_plan_of_this_version_stays_readable() {
         let mut golden = sample::plan_with_blind_copies();
         sample::add_fault(&mut golden);
+        sample::add_dependency(&mut golden);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/version-{VERSION}.goatplan"));
         if std::env::var_os("GOAT_WRITE_GOLDEN").is_some() && !path.exists() {
             write(&path, &golden).unwrap();
@@ -296,7 +297,7 @@ mod tests {
         check(&good[..20], "torn: 20 of 32 bytes");
         check(&good[..good.len() - 1], &format!("torn: {} of {} bytes", good.len() - 1, good.len()));
         check(&[&good[..], b"x"].concat(), "checksum");
-        check(&with(&good, 8, &1u32.to_le_bytes()), "format 1, this goat reads 2");
+        check(&with(&good, 8, &1u32.to_le_bytes()), "format 1, this goat reads 3");
         check(&with(&good, good.len() - 1, &[good[good.len() - 1] ^ 1]), "checksum");
         check(&resealed(&with(&good, 16, &u64::MAX.to_le_bytes())), "more than the 536870912");
         check(&resealed(&with(&good, 16, &1u64.to_le_bytes())), "2 bytes, not 1 as it says");

@@ -16,6 +16,7 @@ struct Plan<'a> {
     precision: u8,
     component: Option<&'a str>,
     identity: &'a Identity,
+    dependencies: Vec<Dependency<'a>>,
     points: Vec<Point<'a>>,
     no_code: Vec<NoCode<'a>>,
     warnings: &'a [String],
@@ -36,6 +37,16 @@ struct Point<'a> {
     reason: Option<String>,
     sites: Vec<SiteOf<'a>>,
     blind: Vec<Blind<'a>>,
+}
+
+#[derive(Serialize)]
+struct Dependency<'a> {
+    path: &'a str,
+    old: Option<&'a str>,
+    new: &'a str,
+    /// What the paths of its files begin with.
+    dir: &'a str,
+    lines: usize,
 }
 
 #[derive(Serialize)]
@@ -75,6 +86,7 @@ pub fn json(plan: &ProbePlan) -> String {
         precision: plan.precision,
         component: component.map(|component| component.name.as_str()),
         identity: &plan.identity,
+        dependencies: plan.dependencies.iter().map(|dependency| dependency_of(plan, dependency)).collect(),
         points: plan.points.iter().filter_map(|point| view_of(plan, point)).collect(),
         no_code: plan
             .files
@@ -86,6 +98,11 @@ pub fn json(plan: &ProbePlan) -> String {
         summary: plan.summary(),
     };
     serde_json::to_string_pretty(&view).expect("the view has string keys only and fails at nothing")
+}
+
+fn dependency_of<'a>(plan: &ProbePlan, dependency: &'a super::Dependency) -> Dependency<'a> {
+    let super::Dependency { path, old, new, dir } = dependency;
+    Dependency { path, old: old.as_deref(), new, dir, lines: plan.lines_of(dependency) }
 }
 
 /// `None` only for a point whose file is not in the plan, which [`ProbePlan::check`] refuses.
@@ -146,12 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn dependencies_are_listed() {
+        let mut plan = sample::plan();
+        sample::add_dependency(&mut plan);
+        let view: Value = serde_json::from_str(&super::json(&plan)).unwrap();
+        let expected = value!([{"path": "example.com/Dep/v2", "old": "v2.0.0", "new": "v2.1.0",
+            "dir": "example.com/Dep/v2@v2.1.0", "lines": 3}]);
+        assert_eq!(view.pointer("/dependencies"), Some(&expected));
+    }
+
+    #[test]
     fn scripts_read_points_sites_and_reasons() {
         let view: Value = serde_json::from_str(&super::json(&sample::plan())).unwrap();
         let check = |pointer: &str, expected: Value| {
             assert_eq!(view.pointer(pointer), Some(&expected), "{pointer}");
         };
         check("/identity/goBuildId", value!("a/b/c/d"));
+        check("/dependencies", value!([]));
         check("/component", value!("cmd/shopd"));
         check(
             "/points/0",

@@ -32,6 +32,8 @@ pub struct ProbePlan {
     pub components: Vec<Component>,
     /// The number of the one that the binary is; `None` if its main package is not in the repository.
     pub component: Option<u32>,
+    /// The modules that changed with the release, in byte order of their directories.
+    pub dependencies: Vec<Dependency>,
     /// The files with changed lines, in byte order of their paths.
     pub files: Vec<PlanFile>,
     /// The points, by id (from 1).
@@ -68,6 +70,26 @@ pub struct Component {
     pub name: String,
     /// Ids, ascending.
     pub points: Vec<u32>,
+}
+
+/// A module that the repository requires, in another version than before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The module path that imports begin with.
+    pub path: String,
+    /// What it was before: its version, or what replaced it; `None` if nothing required it.
+    pub old: Option<String>,
+    /// What it is now.
+    pub new: String,
+    /// What the paths of its files begin with: `golang.org/x/text@v0.14.0`.
+    pub dir: String,
+}
+
+impl Dependency {
+    /// The file's path in the module; `None` if it is of another.
+    pub fn file<'a>(&self, path: &'a RepoPath) -> Option<&'a str> {
+        path.as_str().strip_prefix(&*self.dir)?.strip_prefix('/')
+    }
 }
 
 /// A file with changed lines.
@@ -260,6 +282,13 @@ impl ProbePlan {
                 instances.iter_mut().for_each(|instance| share(&mut instance.function));
             }
         }
+    }
+
+    /// How many changed lines with code the plan has of a dependency.
+    pub fn lines_of(&self, dependency: &Dependency) -> usize {
+        let held: Vec<bool> = self.files.iter().map(|file| dependency.file(&file.path).is_some()).collect();
+        let points = self.points.iter().filter(|point| held.get(point.file as usize) == Some(&true));
+        points.map(|point| point.lines.len()).sum()
     }
 
     /// The plan in numbers.

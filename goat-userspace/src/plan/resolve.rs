@@ -7,16 +7,17 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
-    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
-    finder::Finder, placement, sites, wrapper,
+    AppInfo, Blind, Component, Dependency, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
+    ProbePlan, Site, Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled,
+    copy::Copy, finder::Finder, placement, sites, wrapper,
 };
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Arch, Binary, FileId},
     cfg::Insn,
-    diff::ChangeSet,
+    diff::{self, ChangeSet},
     lines::LineSet,
+    paths::RepoPath,
     source::{BlockId, FunctionId, SourceIndex},
     track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
 };
@@ -68,7 +69,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
     let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
     let mut warnings = inputs.warnings.clone();
-    warnings.extend(nothing_matched(&paths));
+    warnings.extend(nothing_matched(&paths, inputs.changes));
     let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);
     if let Some(evidence) = agreement.evidence() {
         if agreement.is_refuted() && !inputs.allow_mismatch {
@@ -154,7 +155,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
             blind,
         });
     }
-    let components = components(inputs, &points);
+    let components = components(inputs, &points, absent.component);
     let mut plan = ProbePlan {
         identity: inputs.binary.identity().clone(),
         app: inputs.app.clone(),
@@ -162,6 +163,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         precision: inputs.precision,
         component: absent.component.filter(|id| components.iter().any(|c| c.id == *id)),
         components,
+        dependencies: dependencies(inputs),
         files: plan_files(inputs),
         points,
         fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
@@ -172,11 +174,14 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     Ok(plan)
 }
 
-/// Said where no changed file has a name in the binary: as a rule its names are of a place that goat did not guess.
-fn nothing_matched(paths: &PathMap) -> Option<String> {
-    let (path, nearest) = paths.unmatched.iter().max_by_key(|(_, nearest)| nearest.len())?;
+/// Said where no changed file of the repository has a name in the binary: as a rule its names are of a place that goat did not
+/// guess. Of dependencies the change has only what the binary holds.
+fn nothing_matched(paths: &PathMap, changes: &ChangeSet) -> Option<String> {
+    let is_own = |path: &RepoPath| changes.dependency_of(path).is_none();
+    let unmatched = paths.unmatched.iter().filter(|(path, _)| is_own(path));
+    let (path, nearest) = unmatched.max_by_key(|(_, nearest)| nearest.len())?;
     let nearest = if nearest.is_empty() { "no file".to_owned() } else { nearest.join(", ") };
-    paths.files.is_empty().then(|| {
+    (!paths.files.keys().any(is_own)).then(|| {
         format!(
             "the binary holds none of the changed files under a name that fits ({path}: the nearest it has is {nearest}); \
              if it is another place's name, say so with --path-map"
@@ -334,7 +339,8 @@ fn fault_entry(binary: &Binary) -> Option<FaultEntry> {
     Some(FaultEntry { address: first.addr, offset, instruction })
 }
 
-fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
+/// The components with their points. Which dependencies others than the binary's own, `own`, hold is not known.
+fn components(inputs: &Inputs<'_>, points: &[Point], own: Option<u32>) -> Vec<Component> {
     let chosen = |name: &str| match &inputs.main_entries {
         Some(entries) if !entries.iter().any(|e| e == "*") => entries
             .iter()
@@ -344,11 +350,17 @@ fn components(inputs: &Inputs<'_>, points: &[Point]) -> Vec<Component> {
     let files = &inputs.sources.files;
     (inputs.changes.components.iter().filter(|c| chosen(&c.name)))
         .map(|c| {
-            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir())).collect();
+            let is_linked = |path| Some(c.id) == own && inputs.changes.dependency_of(path).is_some();
+            let held: Vec<bool> = files.iter().map(|file| c.holds(file.path.dir()) || is_linked(&file.path)).collect();
             let points = points.iter().filter(|p| held[p.file as usize]).map(|p| p.id).collect();
             Component { id: c.id, name: c.name.clone(), points }
         })
         .collect()
+}
+
+fn dependencies(inputs: &Inputs<'_>) -> Vec<Dependency> {
+    let all = inputs.changes.dependencies.iter().cloned();
+    all.map(|diff::Dependency { path, old, new, dir }| Dependency { path, old, new, dir }).collect()
 }
 
 fn plan_files(inputs: &Inputs<'_>) -> Vec<PlanFile> {

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    AppInfo, Blind, Component, Condition, Excluded, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
-    ProbePlan, Site, SourceLine, Status, Unobservable,
+    AppInfo, Blind, Component, Condition, Dependency, Excluded, Fallback, FaultEntry, Instance, PlanFile, Point,
+    ProbeClass, ProbePlan, Site, SourceLine, Status, Unobservable,
 };
 use crate::{
     addr::{FileOffset, VirtAddr},
@@ -45,6 +45,7 @@ pub(crate) fn plan() -> ProbePlan {
             Component { id: 1, name: "cmd/shopd".into(), points: vec![1, 2, 3, 4] },
         ],
         component: Some(1),
+        dependencies: Vec::new(),
         files: vec![file("cart.go", 10..=14, &[13], &[9]), file("ctl.go", 20..=22, &[], &[])],
         points: vec![
             point(
@@ -122,6 +123,18 @@ pub(crate) fn add_fault(plan: &mut ProbePlan) {
     }
 }
 
+/// Makes a file of a dependency that changed out of ctl.go, the last one.
+pub(crate) fn add_dependency(plan: &mut ProbePlan) {
+    let dir = "example.com/Dep/v2@v2.1.0";
+    plan.dependencies.push(Dependency {
+        path: "example.com/Dep/v2".into(),
+        old: Some("v2.0.0".into()),
+        new: "v2.1.0".into(),
+        dir: dir.into(),
+    });
+    plan.files[1].path = format!("{dir}/ctl/ctl.go").into();
+}
+
 fn file(path: &str, changed: std::ops::RangeInclusive<u32>, no_code: &[u32], context: &[u32]) -> PlanFile {
     PlanFile {
         path: path.into(),
@@ -184,6 +197,10 @@ fn assemble((mut sites, files, mut points, [name, version, warning], owned, prec
             Component { id: 1, name: "cmd/b".into(), points: odd },
         ],
         component: owned.then_some(1),
+        dependencies: files
+            .iter()
+            .map(|file| Dependency { path: String::new(), old: None, new: String::new(), dir: file.path.dir().into() })
+            .collect(),
         files,
         points,
         sites,

@@ -50,8 +50,32 @@ fn summary(plan: &ProbePlan, style: Style, out: &mut String) -> std::fmt::Result
         0 => writeln!(out)?,
         blind => writeln!(out, "; {blind} more copies cannot be observed")?,
     }
+    dependencies(plan, out)?;
     for warning in &plan.warnings {
         writeln!(out, "{} {}", style.paint(Tone::Doubt, "warning:"), printable(warning))?;
+    }
+    Ok(())
+}
+
+/// `2 dependencies changed`, and each of them.
+fn dependencies(plan: &ProbePlan, out: &mut String) -> std::fmt::Result {
+    match plan.dependencies.len() {
+        0 => return Ok(()),
+        1 => writeln!(out, "1 dependency changed")?,
+        n => writeln!(out, "{n} dependencies changed")?,
+    }
+    let width = plan.dependencies.iter().map(|d| d.path.chars().count()).max().unwrap_or_default();
+    for dependency in &plan.dependencies {
+        let change = match &dependency.old {
+            Some(old) => format!("{} -> {}", printable(old), printable(&dependency.new)),
+            None => format!("new, {}", printable(&dependency.new)),
+        };
+        let lines = match plan.lines_of(dependency) {
+            0 => "no changed line with code in the binary".to_owned(),
+            1 => "1 changed line with code".to_owned(),
+            n => format!("{n} changed lines with code"),
+        };
+        writeln!(out, "  {:<width$}  {change}, {lines}", printable(&dependency.path))?;
     }
     Ok(())
 }
@@ -203,6 +227,32 @@ ctl.go
   22  #6 statement old  other-component: no main package imports it
 ";
         assert_eq!(text(&sample::plan(), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn dependencies_stand_with_their_versions() {
+        let mut plan = sample::plan();
+        plan.warnings.clear();
+        sample::add_dependency(&mut plan);
+        let check = |plan: &ProbePlan, expected: &str| {
+            let text = text(plan, Style::PLAIN);
+            assert!(text.contains(expected), "{text}");
+        };
+        let file = "\nexample.com/Dep/v2@v2.1.0/ctl/ctl.go\n";
+        check(
+            &plan,
+            "1 dependency changed\n  example.com/Dep/v2  v2.0.0 -> v2.1.0, 3 changed lines with code\n\ncart.go\n",
+        );
+        check(&plan, file);
+        let unlinked = super::super::Dependency {
+            path: "x.org/a".into(),
+            old: None,
+            new: "v1.0.0".into(),
+            dir: "x.org/a@v1.0.0".into(),
+        };
+        plan.dependencies.push(unlinked);
+        check(&plan, "2 dependencies changed\n  example.com/Dep/v2  v2.0.0 -> v2.1.0, 3 changed");
+        check(&plan, "\n  x.org/a             new, v1.0.0, no changed line with code in the binary\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     paths::RepoPath,
-    plan::{ProbePlan, Status},
+    plan::{Dependency, ProbePlan, Status},
 };
 
 /// What a plan tells of packages.
@@ -16,6 +16,7 @@ pub(super) struct ImportPaths {
     known: BTreeMap<String, String>,
     /// The main module and its directory.
     module: Option<(String, String)>,
+    dependencies: Vec<Dependency>,
 }
 
 impl ImportPaths {
@@ -26,11 +27,15 @@ impl ImportPaths {
             let dir = known.iter().find_map(|(dir, package)| root(dir, package, &path)).unwrap_or_default();
             (path, dir.to_owned())
         });
-        Self { known, module }
+        Self { known, module, dependencies: plan.dependencies.clone() }
     }
 
-    /// The import path of the package that `file` is in; `None` if it is not of the binary's main module.
+    /// The import path of the package that `file` is in; `None` if it is not of the binary's main module or a dependency.
     pub(super) fn package(&self, file: &RepoPath) -> Option<String> {
+        if let Some((dependency, below)) = self.dependencies.iter().find_map(|d| Some((d, d.file(file)?))) {
+            let below = below.rsplit_once('/').map(|(dir, _)| format!("/{dir}"));
+            return Some(format!("{}{}", dependency.path, below.unwrap_or_default()));
+        }
         if let Some(package) = self.known.get(file.dir()) {
             return Some(package.clone());
         }
@@ -145,6 +150,18 @@ mod tests {
         check("svc/cart/cart.go", "svc/price/price.go", Some("example.com/shop/price"));
         check("svc/cart/cart.go", "svc/main.go", Some("example.com/shop"));
         check("svc/cart/cart.go", "other/price.go", None);
+    }
+
+    #[test]
+    fn dependencies_have_no_version_in_import_paths() {
+        let mut plan = sample::plan();
+        sample::add_dependency(&mut plan);
+        let paths = ImportPaths::new(&plan);
+        let check = |file: &str, expected: Option<&str>| {
+            assert_eq!(paths.package(&file.into()).as_deref(), expected, "{file}");
+        };
+        check("example.com/Dep/v2@v2.1.0/ctl/ctl.go", Some("example.com/Dep/v2/ctl"));
+        check("example.com/Dep/v2@v2.1.0/dep.go", Some("example.com/Dep/v2"));
     }
 
     #[test]

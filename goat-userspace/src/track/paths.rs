@@ -3,11 +3,12 @@
 //! The compiler writes the name that it was given: the absolute path of the build's directory, or with `-trimpath` the import path
 //! (cmd/go/internal/work/gc.go, trimpath, at go1.26). The first is compared from its end, and counts only where it
 //! agrees with the directory that most files of the module come from: a file that the binary does not hold must not find
-//! its namesake in a dependency.
+//! its namesake in a dependency. A dependency's own file, `MODULE@VERSION/...` here, has its module's path in its name wherever
+//! it was compiled: in the module cache, in a vendor directory, by `-trimpath`; and nothing else will do.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::paths::RepoPath;
+use crate::paths::{RepoPath, escaped_module};
 
 /// How many names stand beside a file that has no match.
 const NEAREST: usize = 3;
@@ -24,7 +25,7 @@ pub struct Compiled {
 pub struct PathMap {
     /// By path in the repository; a file that the binary does not hold is absent.
     pub files: BTreeMap<RepoPath, Compiled>,
-    /// Files without a match, with the nearest names that the binary has.
+    /// Files without a match, with the nearest names that the binary has; of a dependency with none.
     pub unmatched: BTreeMap<RepoPath, Vec<String>>,
 }
 
@@ -106,13 +107,21 @@ impl PathMap {
             .collect();
         let roots = roots(&files);
         let chosen: Vec<Option<&str>> = files.iter().map(|file| file.choose(&roots)).collect();
-        let mut claims: HashMap<&str, usize> = HashMap::new();
-        chosen.iter().flatten().for_each(|name| *claims.entry(name).or_default() += 1);
+        // A module of the repository that the build took from elsewhere has the dependency's names, which are the dependency's.
+        let mut claims: HashMap<(&str, bool), usize> = HashMap::new();
+        for (file, name) in files.iter().zip(&chosen) {
+            name.iter().for_each(|name| *claims.entry((name, file.is_dependency)).or_default() += 1);
+        }
+        let is_own = |file: &Candidates<'_>, name: &str| {
+            claims[&(name, file.is_dependency)] == 1 && (file.is_dependency || !claims.contains_key(&(name, true)))
+        };
 
         let mut map = Self::default();
         for (file, name) in files.iter().zip(chosen) {
-            match name.filter(|name| claims[name] == 1) {
+            match name.filter(|name| is_own(file, name)) {
                 Some(name) => drop(map.files.insert(file.path.clone(), Compiled { file: name.to_owned() })),
+                // One of a dependency has its one name, or is not there.
+                None if file.is_dependency => drop(map.unmatched.insert(file.path.clone(), Vec::new())),
                 None => drop(map.unmatched.insert(file.path.clone(), names.nearest(file.path))),
             }
         }
@@ -127,18 +136,21 @@ struct Place<'a> {
     module: &'a str,
     /// The file's path from there.
     rel: &'a str,
+    /// Whether the repository is the Go distribution's.
+    in_go: bool,
 }
 
 impl<'a> Place<'a> {
     fn new(path: &'a RepoPath, modules: &'a BTreeMap<String, String>) -> Self {
         let mut dir = path.dir();
+        let in_go = modules.values().any(|module| is_go(module));
         loop {
             if let Some((known, module)) = modules.get_key_value(dir) {
                 let rel = path.as_str()[dir.len()..].trim_start_matches('/');
-                return Self { dir: Some(known), module, rel };
+                return Self { dir: Some(known), module, rel, in_go };
             }
             if dir.is_empty() {
-                return Self { dir: None, module: "", rel: path.as_str() };
+                return Self { dir: None, module: "", rel: path.as_str(), in_go };
             }
             dir = dir.rsplit_once('/').map_or("", |(above, _)| above);
         }
@@ -159,17 +171,29 @@ impl<'a> Place<'a> {
             return false;
         }
         let Some(above) = name.strip_suffix(self.rel).and_then(|above| above.strip_suffix('/')) else { return false };
-        let unversioned = match above.rsplit_once('@') {
-            Some((module, version)) if !version.contains('/') => module,
-            _ => above,
-        };
-        is_tail(unversioned, self.module) || is_tail(unversioned, &escaped(self.module))
+        let module = without_version(above);
+        let is_of = |path: &str| is_tail(module, path) || is_tail(module, &escaped_module(path));
+        // One that is replaced lies in the module cache as what replaces it.
+        is_of(self.module) || self.dir.filter(|_| self.is_dependency()).is_some_and(|dir| is_of(without_version(dir)))
+    }
+
+    /// Whether the file is of a module that the repository only requires.
+    fn is_dependency(&self) -> bool {
+        let version = self.dir.and_then(|dir| dir.rsplit('/').next()?.split_once('@')).map(|(_, version)| version);
+        version
+            .and_then(|version| version.strip_prefix('v'))
+            .is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     /// Whether this is Go's own source, whose packages have no module path.
     fn is_go(&self) -> bool {
-        matches!(self.module, "std" | "cmd")
+        is_go(self.module)
     }
+}
+
+/// Whether the module is one of the Go distribution's own.
+fn is_go(module: &str) -> bool {
+    matches!(module, "std" | "cmd")
 }
 
 /// A name that ends as a file's path does.
@@ -185,6 +209,7 @@ struct Candidate<'a> {
 struct Candidates<'a> {
     path: &'a RepoPath,
     module: &'a str,
+    is_dependency: bool,
     /// Names by the module's path: no doubt about them.
     named: Vec<&'a str>,
     by_suffix: Vec<Candidate<'a>>,
@@ -196,7 +221,8 @@ impl<'a> Candidates<'a> {
         let import_name = place.import_name();
         let mut named: Vec<&str> = same_name.iter().copied().filter(|name| *name == import_name).collect();
         if named.is_empty() {
-            named = same_name.iter().copied().filter(|name| place.is_named_by(name)).collect();
+            let fits = |name: &&str| place.is_named_by(name) && (place.in_go || !names.is_vendored_by_go(name));
+            named = same_name.iter().copied().filter(fits).collect();
         }
         let needed = components(place.rel).min(2);
         let suffix = |&name: &&'a str| {
@@ -212,8 +238,10 @@ impl<'a> Candidates<'a> {
             let root = (without_components(name, common), without_components(path.as_str(), common));
             fits.then_some(Candidate { name, common, root })
         };
-        let by_suffix = if named.is_empty() { same_name.iter().filter_map(suffix).collect() } else { Vec::new() };
-        Self { path, module: place.dir.unwrap_or_default(), named, by_suffix }
+        let is_dependency = place.is_dependency();
+        let is_searched = named.is_empty() && !is_dependency;
+        let by_suffix = if is_searched { same_name.iter().filter_map(suffix).collect() } else { Vec::new() };
+        Self { path, module: place.dir.unwrap_or_default(), is_dependency, named, by_suffix }
     }
 
     /// The file's name, if it is beyond doubt.
@@ -286,6 +314,13 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// Whether it is the copy of a module that the Go distribution vendors for its own packages: every server has that of
+    /// golang.org/x/net, beside the one that it requires.
+    fn is_vendored_by_go(&self, name: &str) -> bool {
+        let in_go = self.go.and_then(|go| name.strip_prefix(go)).unwrap_or(name);
+        in_go.starts_with("vendor/") || in_go.starts_with("cmd/vendor/")
+    }
+
     /// Whether the name tells that it is of another module than the file.
     fn is_foreign(&self, name: &str, path: &RepoPath, place: &Place<'_>) -> bool {
         let has_version =
@@ -318,6 +353,14 @@ fn file_name(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
+/// `golang.org/x/text` of `golang.org/x/text@v0.14.0`, and of itself.
+fn without_version(module: &str) -> &str {
+    match module.rsplit_once('@') {
+        Some((module, version)) if !version.contains('/') => module,
+        _ => module,
+    }
+}
+
 /// How many components two paths have in common, from the end.
 fn common_components(one: &str, other: &str) -> usize {
     let parts = |path| str::rsplit(path, ['/', '\\']);
@@ -341,16 +384,4 @@ fn is_absolute(name: &str) -> bool {
 /// Whether `path` is `tail`, or ends with it at a component's start.
 fn is_tail(path: &str, tail: &str) -> bool {
     path.strip_suffix(tail).is_some_and(|above| above.is_empty() || above.ends_with('/'))
-}
-
-/// A module path as the module cache has it: upper-case letters as `!` and the lower-case one (golang.org/x/mod/module, EscapePath).
-fn escaped(module: &str) -> String {
-    let mut out = String::with_capacity(module.len());
-    for c in module.chars() {
-        if c.is_ascii_uppercase() {
-            out.push('!');
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
 }

@@ -120,6 +120,7 @@ impl Program {
             precision: 1,
             components: Vec::new(),
             component: None,
+            dependencies: Vec::new(),
             files: Vec::new(),
             points: (0..sites.len() as u32).map(point).collect(),
             sites: sites.iter().map(site).collect(),

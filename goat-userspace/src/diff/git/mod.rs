@@ -6,7 +6,9 @@ mod history;
 mod packages;
 mod renames;
 mod repository;
+mod snapshot;
 mod text;
+mod texts;
 mod tree;
 
 use std::{collections::BTreeMap, path::Path};
@@ -21,6 +23,9 @@ use self::{
 };
 use super::{ChangeSet, Error, FileChange, Options, Precision, filter::Rules, modules::Modules};
 use crate::lines::{LineRange, LineSet};
+pub(super) use repository::LARGEST_FILE;
+pub(super) use snapshot::{Opened, Snapshot};
+pub(super) use texts::{Texts, compare};
 
 pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error> {
     let repository = repository::open(dir)?;
@@ -70,6 +75,7 @@ pub(super) fn between(dir: &Path, options: &Options) -> Result<ChangeSet, Error>
         filtered,
         components: packages::read(&repository, &files, &rules)?.components(&modules),
         modules: modules.into_paths(),
+        dependencies: Vec::new(),
     })
 }
 
@@ -80,8 +86,13 @@ fn differing_lines(repository: &Repository, file: &Candidate, text: &[u8]) -> Re
         Some((_, id)) => read(repository, *id)?.unwrap_or_default(),
         None => Vec::new(),
     };
+    changed_lines(&before, text)
+}
+
+/// The lines that `new` has and `old` has not.
+fn changed_lines(old: &[u8], new: &[u8]) -> Result<LineSet, Error> {
     let mut lines = LineSet::new();
-    for hunk in text::hunks(&before, text)?.iter().filter(|hunk| hunk.new_lines > 0) {
+    for hunk in text::hunks(old, new)?.iter().filter(|hunk| hunk.new_lines > 0) {
         lines.insert(LineRange::new(hunk.new_before + 1, hunk.new_before + hunk.new_lines));
     }
     Ok(lines)

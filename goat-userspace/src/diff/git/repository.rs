@@ -10,7 +10,7 @@ use super::super::{Error, Options, Revision};
 const NO_OLD_SIDE: &str = "INIT";
 
 /// Files that are larger are not read.
-pub(super) const LARGEST_FILE: usize = 64 << 20;
+pub(in crate::diff) const LARGEST_FILE: usize = 64 << 20;
 
 /// Opens the repository that holds `dir`, a worktree's and a bare one too.
 pub(super) fn open(dir: &Path) -> Result<Repository, Error> {

@@ -33,6 +33,7 @@ pub(super) fn change(files: impl IntoIterator<Item = (String, Vec<u8>, LineSet)>
         filtered: BTreeMap::new(),
         modules: BTreeMap::new(),
         components: Vec::new(),
+        dependencies: Vec::new(),
     };
     (changes, sources)
 }

@@ -177,6 +177,57 @@ fn the_builds_directory_decides_between_names() {
 }
 
 #[test]
+fn a_dependency_is_found_by_its_module_wherever_it_was_compiled() {
+    let modules = &[
+        "=example.com/shop",
+        "lib=example.com/lib",
+        "example.com/lib@v1.1.0=example.com/lib",
+        "example.com/Dep@v1.2.0=example.com/Dep",
+        "example.com/fork@v0.9.0=example.com/replaced",
+    ];
+    for (dep, fork) in [
+        ("/root/go/pkg/mod/example.com/!dep@v1.2.0", "/root/go/pkg/mod/example.com/fork@v0.9.0"),
+        ("/w/shop/vendor/example.com/Dep", "/w/shop/vendor/example.com/replaced"),
+        ("example.com/Dep@v1.2.0", "example.com/replaced@v1.0.0"),
+    ] {
+        let (dep, fork) = (format!("{dep}/a/a.go"), format!("{fork}/x.go"));
+        check(
+            modules,
+            &[&dep, &fork, "/w/shop/a/a.go", "/w/shop/errors.go"],
+            &[
+                ("a/a.go", "/w/shop/a/a.go"),
+                ("example.com/Dep@v1.2.0/a/a.go", &dep),
+                ("example.com/fork@v0.9.0/x.go", &fork),
+                ("example.com/fork@v0.9.0/errors.go", "-"),
+            ],
+        );
+    }
+    // What Go's own packages have a copy of.
+    for go in ["/usr/local/go/src/", ""] {
+        let [runtime, copy, only] =
+            ["runtime/proc.go", "vendor/golang.org/x/net/idna/idna.go", "vendor/golang.org/x/net/http/h.go"]
+                .map(|name| format!("{go}{name}"));
+        check(
+            &["=example.com/shop", "golang.org/x/net@v0.20.0=golang.org/x/net"],
+            &[&runtime, &copy, &only, "/root/go/pkg/mod/golang.org/x/net@v0.20.0/idna/idna.go"],
+            &[
+                ("golang.org/x/net@v0.20.0/idna/idna.go", "/root/go/pkg/mod/golang.org/x/net@v0.20.0/idna/idna.go"),
+                ("golang.org/x/net@v0.20.0/http/h.go", "-"),
+            ],
+        );
+    }
+    // A module of the repository that the build took from the module cache.
+    check(
+        modules,
+        &["/root/go/pkg/mod/example.com/lib@v1.1.0/lib.go"],
+        &[
+            ("example.com/lib@v1.1.0/lib.go", "/root/go/pkg/mod/example.com/lib@v1.1.0/lib.go"),
+            ("lib/lib.go", "- /root/go/pkg/mod/example.com/lib@v1.1.0/lib.go"),
+        ],
+    );
+}
+
+#[test]
 fn names_without_a_directory() {
     check(
         SHOP,
