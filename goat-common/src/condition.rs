@@ -1,4 +1,5 @@
-//! x86 condition codes, as in the low four bits of Jcc, SETcc and CMOVcc (Intel SDM volume 1, appendix B).
+//! x86 condition codes, as in the low four bits of Jcc, SETcc and CMOVcc (Intel SDM volume 1, appendix B). They stand for arm64's
+//! conditions too, each of which asks the same of a comparison as one of them.
 
 const CARRY: u32 = 0;
 const PARITY: u32 = 2;
@@ -16,6 +17,14 @@ pub const fn holds(code: u8, flags: u64) -> bool {
     // In the order of the codes; the odd ones negate the even ones.
     let even = o | c << 1 | z << 2 | (c | z) << 3 | s << 4 | p << 5 | (s ^ o) << 6 | (z | (s ^ o)) << 7;
     (even >> (code as u64 >> 1 & 7) ^ code as u64) & 1 == 1
+}
+
+/// The same of arm64's flags, as PSTATE holds them (Arm Architecture Reference Manual, C5.2.10, NZCV): its carry is set where nothing
+/// was borrowed, x86's where something was. Parity is never even.
+#[inline(always)]
+pub const fn holds_arm64(code: u8, pstate: u64) -> bool {
+    let (n, z, c, v) = (pstate >> 31 & 1, pstate >> 30 & 1, pstate >> 29 & 1, pstate >> 28 & 1);
+    holds(code, n << SIGN | z << ZERO | (c ^ 1) << CARRY | v << OVERFLOW)
 }
 
 #[cfg(test)]
@@ -57,6 +66,35 @@ mod tests {
             }
             for flags in not {
                 assert!(!holds(code, flags | noise), "{name}: {flags:#x} {noise:#x}");
+            }
+        }
+    }
+
+    /// The Arm Architecture Reference Manual's `ConditionHolds`, by its number of the condition.
+    fn condition_holds(number: u8, [n, z, c, v]: [bool; 4]) -> bool {
+        let holds = match number >> 1 {
+            0 => z,
+            1 => c,
+            2 => n,
+            3 => v,
+            4 => c && !z,
+            5 => n == v,
+            _ => n == v && !z,
+        };
+        holds != (number & 1 == 1)
+    }
+
+    #[test]
+    fn each_condition_of_arm64_asks_what_an_x86_code_asks() {
+        // By arm64's number: eq, ne, hs, lo, mi, pl, vs, vc, hi, ls, ge, lt, gt, le.
+        const CODES: [u8; 14] = [0x4, 0x5, 0x3, 0x2, 0x8, 0x9, 0x0, 0x1, 0x7, 0x6, 0xd, 0xc, 0xf, 0xe];
+        for (number, code) in (0..).zip(CODES) {
+            for flags in 0..16u64 {
+                let bits = [3, 2, 1, 0].map(|bit| flags >> bit & 1 == 1);
+                for noise in [0, 0x1000, 0xffff_ffff_0000_0000] {
+                    let found = holds_arm64(code, flags << 28 | noise);
+                    assert_eq!(found, condition_holds(number, bits), "{number} {flags:#06b} {noise:#x}");
+                }
             }
         }
     }

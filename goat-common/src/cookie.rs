@@ -7,7 +7,7 @@
 pub struct Cookie {
     /// Index into the counters.
     pub slot: u32,
-    /// The x86 condition code (0 to 15) under which a hit counts; `None` for always.
+    /// The condition (0 to 15, see [`crate::condition`]) under which a hit counts; `None` for always.
     pub condition: Option<u8>,
 }
 

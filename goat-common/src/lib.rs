@@ -7,8 +7,10 @@ mod cookie;
 
 pub use cookie::Cookie;
 
-/// The uprobe program's name in the object.
+/// The uprobe program's name in the object, on amd64.
 pub const PROGRAM: &str = "goat_hit";
+/// The same on arm64, whose flags are kept elsewhere.
+pub const PROGRAM_ARM64: &str = "goat_hit_arm64";
 /// The array map of [`SlotCounter`]s, one per slot; made with as many entries as the plan has sites.
 pub const COUNTERS: &str = "COUNTERS";
 /// The ring buffer of [`FirstHit`]s.

@@ -1,8 +1,8 @@
 //! goat's uprobe programs. The one counts a hit in the slot that the uprobe's cookie names, and reports a slot's first, and many
 //! traps; the other counts for the slot of an instruction that has faulted.
 //!
-//! The same object serves amd64 and arm64: the one thing that it knows of the processor is where amd64 saves some registers,
-//! and only amd64 has conditional sites and fault slots.
+//! The same object serves amd64 and arm64, which keep their flags in different places: each has a program of its own that counts
+//! hits. Only amd64 has fault slots.
 
 #![no_std]
 #![no_main]
@@ -28,6 +28,9 @@ use goat_common::{Cookie, FIRST_HITS_BYTES, FirstHit, NO_SLOT, ProcessFilter, Sl
 const IP_OFFSET: usize = 128;
 const FLAGS_OFFSET: usize = 144;
 const SP_OFFSET: usize = 152;
+/// Where arm64's `struct user_pt_regs` keeps the flags: behind 31 registers, the stack pointer and the instruction pointer
+/// (arch/arm64/include/uapi/asm/ptrace.h).
+const PSTATE_OFFSET: usize = 264;
 
 #[map]
 static COUNTERS: Array<SlotCounter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
@@ -47,10 +50,20 @@ static PROCESS_FILTER: ProcessFilter = ProcessFilter { namespace_dev: 0, namespa
 
 #[uprobe]
 pub fn goat_hit(ctx: ProbeContext) -> u32 {
+    count(&ctx, |ctx, code| condition::holds(code, register(ctx, FLAGS_OFFSET)))
+}
+
+#[uprobe]
+pub fn goat_hit_arm64(ctx: ProbeContext) -> u32 {
+    count(&ctx, |ctx, code| condition::holds_arm64(code, register(ctx, PSTATE_OFFSET)))
+}
+
+#[inline(always)]
+fn count(ctx: &ProbeContext, holds: impl Fn(&ProbeContext, u8) -> bool) -> u32 {
     // SAFETY: the context is the program's own.
     let cookie = Cookie::unpack(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) });
     if let Some(counter) = COUNTERS.get_ptr_mut(cookie.slot) {
-        if holds(&ctx, cookie.condition) && is_wanted() {
+        if cookie.condition.is_none_or(|code| holds(ctx, code)) && is_wanted() {
             hit(counter, cookie.slot);
         } else {
             miss(counter);
@@ -88,12 +101,6 @@ pub fn goat_fault(ctx: ProbeContext) -> u32 {
 fn register(ctx: &ProbeContext, offset: usize) -> u64 {
     // SAFETY: `pt_regs` is longer than that on every 64-bit architecture, or the verifier would say so.
     unsafe { ctx.as_ptr().byte_add(offset).cast::<u64>().read_volatile() }
-}
-
-#[inline(always)]
-fn holds(ctx: &ProbeContext, condition: Option<u8>) -> bool {
-    let Some(code) = condition else { return true };
-    condition::holds(code, register(ctx, FLAGS_OFFSET))
 }
 
 #[inline(always)]

@@ -174,7 +174,15 @@ mod tests {
 
     fn graph(edges: &[(usize, usize)], n: usize) -> Cfg {
         let mut blocks: Vec<Block> = (0..n)
-            .map(|b| Block { first: b, end: b + 1, succs: vec![], preds: vec![], panics: false, prologue: false })
+            .map(|b| Block {
+                first: b,
+                end: b + 1,
+                succs: vec![],
+                preds: vec![],
+                panics: false,
+                prologue: false,
+                origin: None,
+            })
             .collect();
         for &(a, b) in edges {
             blocks[a].succs.push(b);

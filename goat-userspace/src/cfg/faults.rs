@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cfg, Flags, Flow};
+use super::{Cfg, Flow};
 
 /// Where a pointer is kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,21 +30,21 @@ pub(super) struct Effects {
     pub(super) makes_frame_address: bool,
     /// The register through which it stores.
     pub(super) stores_through: Option<u8>,
-    /// The register that it compares with nil (TEST r, r).
+    /// The register that it compares with nil (TEST r, r; CBZ).
     pub(super) compares_with_nil: Option<u8>,
+    /// The register that it branches by.
+    pub(super) tests: Option<u8>,
 }
 
-/// The register that holds the closure's context when a function is entered, and never nil if it is used: DX.
-const CONTEXT: u8 = 2;
-
-/// Clears `may_fault` where the pointer has been used before on every way.
-pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
+/// Clears `may_fault` where the pointer has been used before on every way. `context` is the register that holds the closure's context
+/// when a function is entered, and never nil if it is used.
+pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects], context: u8) {
     type Known = BTreeSet<Place>;
     let mut entry: Vec<Option<Known>> = vec![None; cfg.blocks.len()];
     for root in cfg.roots() {
         entry[root] = Some(Known::new());
     }
-    entry[0] = Some(Known::from([Place::Register(CONTEXT)]));
+    entry[0] = Some(Known::from([Place::Register(context)]));
     let mut todo: Vec<usize> = cfg.roots();
     while let Some(b) = todo.pop() {
         let Some(mut known) = entry[b].clone() else { continue };
@@ -91,21 +91,15 @@ pub(super) fn settle(cfg: &mut Cfg, effects: &[Effects]) {
 
 /// The register that the block's last comparison finds not to be nil, and the block that control then goes to.
 fn not_nil_on(cfg: &Cfg, b: usize, effects: &[Effects]) -> Option<(u8, usize)> {
-    const EQUAL: u8 = 4;
-    const NOT_EQUAL: u8 = 5;
     let block = &cfg.blocks[b];
     let Flow::Branch(_, code) = cfg.insns[block.end - 1].flow else { return None };
-    let setter = (block.first..block.end - 1).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched)?;
+    let setter = cfg.asked(b)?;
     let register = effects[setter].compares_with_nil?;
     if effects[setter + 1..block.end].iter().any(|e| e.writes.contains(&Place::Register(register))) {
         return None;
     }
     let [taken, next] = block.succs[..] else { return None };
-    match code.0 {
-        EQUAL => Some((register, next)),
-        NOT_EQUAL => Some((register, taken)),
-        _ => None,
-    }
+    Some((register, if code.equality()? { next } else { taken }))
 }
 
 fn step(known: &mut BTreeSet<Place>, effects: &Effects, flow: Flow) {

@@ -56,7 +56,15 @@ mod tests {
     use crate::cfg::Block;
 
     fn loops(edges: &[(usize, usize)], n: usize) -> Loops {
-        let block = |b| Block { first: b, end: b + 1, succs: vec![], preds: vec![], panics: false, prologue: false };
+        let block = |b| Block {
+            first: b,
+            end: b + 1,
+            succs: vec![],
+            preds: vec![],
+            panics: false,
+            prologue: false,
+            origin: None,
+        };
         let mut blocks: Vec<Block> = (0..n).map(block).collect();
         for &(a, b) in edges {
             blocks[a].succs.push(b);

@@ -1,6 +1,8 @@
 //! A function's machine code in, its basic blocks out: decoded from its first byte on, so that every instruction boundary is
 //! certain, with the edges that control can take and the ones that it only takes to panic.
 
+mod aarch64;
+mod callee;
 mod dominators;
 mod faults;
 mod flags;
@@ -36,9 +38,6 @@ pub enum Error {
         /// Which range.
         range: AddrRange,
     },
-    /// There is no decoder for the instruction set yet.
-    #[error("cannot decode {0:?} code yet")]
-    UnsupportedArch(Arch),
 }
 
 /// Index into [`Cfg::blocks`].
@@ -104,7 +103,7 @@ pub enum Flow {
     Next,
     /// Elsewhere, always.
     Jump(VirtAddr),
-    /// Elsewhere if the flags satisfy the condition, else on.
+    /// Elsewhere if the flags, or a register, satisfy the condition, else on.
     Branch(VirtAddr, Condition),
     /// Through a table.
     Table,
@@ -138,6 +137,8 @@ pub struct Block {
     pub panics: bool,
     /// Whether it belongs to the stack check in front of the function: it runs again after the stack has grown.
     pub prologue: bool,
+    /// The instruction that writes what the branch at its end looks at, where that is a register and not the flags.
+    pub origin: Option<usize>,
 }
 
 /// Decodes the function in `range` of `binary`.
@@ -146,14 +147,26 @@ pub fn build(binary: &Binary, range: AddrRange) -> Result<Cfg, Error> {
         return Err(Error::TooLarge { range });
     }
     let code = binary.code(range).ok_or(Error::NoCode { range })?;
-    let insns = match binary.arch() {
-        Arch::X86_64 => x86_64::decode(code, range.low, &|addr| binary.symbol(addr)),
-        arch => return Err(Error::UnsupportedArch(arch)),
-    };
-    let tables = x86_64::tables(&insns, code, range, &|addr, len| binary.data(addr, len));
-    let effects = x86_64::effects(&insns, code, range.low, &|addr| binary.symbol(addr));
+    let symbol = |addr: VirtAddr| binary.symbol(addr);
+    let data = |addr: VirtAddr, len: usize| binary.data(addr, len);
+    let (insns, tables, effects, context);
+    match binary.arch() {
+        Arch::X86_64 => {
+            insns = x86_64::decode(code, range.low, &symbol);
+            tables = x86_64::tables(&insns, code, range, &data);
+            effects = x86_64::effects(&insns, code, range.low, &symbol);
+            context = x86_64::CONTEXT;
+        }
+        Arch::Aarch64 => {
+            insns = aarch64::decode(code, range.low, &symbol);
+            tables = aarch64::tables(&insns, code, range, &data);
+            effects = aarch64::effects(&insns, code, &symbol);
+            context = aarch64::CONTEXT;
+        }
+    }
     let mut cfg = blocks(insns, &tables);
-    faults::settle(&mut cfg, &effects);
+    faults::settle(&mut cfg, &effects, context);
+    cfg.find_origins(&effects);
     Ok(cfg)
 }
 
@@ -212,7 +225,7 @@ fn blocks(insns: Vec<Insn>, tables: &Tables) -> Cfg {
         let mut seen = std::collections::BTreeSet::new();
         succs.retain(|s| seen.insert(*s));
         let panics = matches!(insns[end - 1].flow, Flow::Panic { explicit: false });
-        blocks.push(Block { first, end, succs, preds: Vec::new(), panics, prologue: false });
+        blocks.push(Block { first, end, succs, preds: Vec::new(), panics, prologue: false, origin: None });
     }
     for b in 0..blocks.len() {
         for s in blocks[b].succs.clone() {
@@ -284,6 +297,22 @@ impl Cfg {
     /// The instruction that ends the block.
     pub fn terminator(&self, block: BlockIndex) -> &Insn {
         &self.insns[self.blocks[block].end - 1]
+    }
+
+    /// The instruction that makes what the branch at the end of the block asks: the last that changes the flags, or the branch
+    /// itself where it compares a register.
+    pub fn asked(&self, block: BlockIndex) -> Option<usize> {
+        let Block { first, end, .. } = self.blocks[block];
+        (first..end).rev().find(|i| self.insns[*i].flags != Flags::Untouched)
+    }
+
+    fn find_origins(&mut self, effects: &[faults::Effects]) {
+        for block in &mut self.blocks {
+            let Some(register) = effects[block.end - 1].tests else { continue };
+            let tested = faults::Place::Register(register);
+            let writes = |i: &usize| self.insns[*i].flow == Flow::Call || effects[*i].writes.contains(&tested);
+            block.origin = (block.first..block.end).rev().find(writes);
+        }
     }
 
     /// Blocks that control reaches without having come from another one: the entry, and what the runtime jumps to (the way out

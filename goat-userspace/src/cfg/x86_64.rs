@@ -5,7 +5,7 @@ use iced_x86::{
 };
 
 use super::{
-    Callee, Comparison, Condition, Flags, Flow, Insn, Tables,
+    Callee, Comparison, Condition, Flags, Flow, Insn, Tables, callee,
     faults::{Effects, Place},
     probe_class::{Encoding, Map, classify},
 };
@@ -68,12 +68,12 @@ fn flow<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Option<&'a s
                 Flow::Branch(target, Condition(condition_code(instruction)))
             } else {
                 // jrcxz and loop test a register, not the flags; Go's compiler does not use them.
-                Flow::Branch(target, Condition(u8::MAX))
+                Flow::Branch(target, Condition::UNKNOWN)
             }
         }
         FlowControl::IndirectBranch => Flow::Table,
         FlowControl::Return => Flow::Return,
-        FlowControl::Call => callee(symbol(target).unwrap_or_default()),
+        FlowControl::Call => callee::flow(symbol(target).unwrap_or_default()),
         FlowControl::IndirectCall => Flow::Call,
         FlowControl::Interrupt | FlowControl::Exception => Flow::Trap,
         FlowControl::Next | FlowControl::XbeginXabortXend => Flow::Next,
@@ -84,40 +84,7 @@ fn known_callee<'a>(instruction: &Instruction, symbol: &dyn Fn(VirtAddr) -> Opti
     if instruction.flow_control() != FlowControl::Call {
         return Callee::Other;
     }
-    let name = symbol(VirtAddr(instruction.near_branch_target())).unwrap_or_default();
-    match name.strip_prefix("runtime.") {
-        Some("panicwrap") => Callee::PanicWrap,
-        Some("deferreturn") => Callee::DeferReturn,
-        Some(name) if name.starts_with("deferproc") => Callee::DeferProc,
-        Some(name) if name.starts_with("gcWriteBarrier") || matches!(name, "wbZero" | "wbMove") => Callee::WriteBarrier,
-        Some(name) if always_returns(name) => Callee::Returns,
-        _ => Callee::Other,
-    }
-}
-
-/// Whether a function of the runtime always comes back: it allocates, which kills the program where there is no memory, or looks a
-/// key up whose hash can't fail. What may panic is left out (`growslice`, `makeslice`, `mapassign`), and so is what may run into memory
-/// that is not there (`memmove`, `duffcopy`, `typedmemmove`).
-fn always_returns(function: &str) -> bool {
-    let looks_up = |prefix: &str| function.strip_prefix(prefix).is_some_and(|rest| rest.contains("_fast"));
-    let allocates = matches!(
-        function,
-        "newobject" | "convT" | "convTnoptr" | "convT16" | "convT32" | "convT64" | "convTstring" | "convTslice"
-    );
-    let makes_text = function.starts_with("concatstring")
-        || matches!(function, "slicebytetostring" | "stringtoslicebyte" | "stringtoslicerune" | "slicerunetostring");
-    allocates || makes_text || looks_up("mapaccess1") || looks_up("mapaccess2")
-}
-
-/// Whether a function comes back to its caller. The compiler puts nothing behind a call that does not.
-fn callee(name: &str) -> Flow {
-    let Some(function) = name.strip_prefix("runtime.") else { return Flow::Call };
-    match function {
-        _ if function.starts_with("morestack") => Flow::MoreStack,
-        "gopanic" | "throw" | "fatal" | "fatalthrow" | "block" => Flow::Panic { explicit: true },
-        _ if function.starts_with("panic") || function.starts_with("goPanic") => Flow::Panic { explicit: false },
-        _ => Flow::Call,
-    }
+    callee::known(symbol(VirtAddr(instruction.near_branch_target())).unwrap_or_default())
 }
 
 fn flags(instruction: &Instruction) -> Flags {
@@ -132,17 +99,19 @@ fn flags(instruction: &Instruction) -> Flags {
     match instruction.mnemonic() {
         Mnemonic::Cmp => {
             let constant = is_immediate(instruction.op1_kind());
-            let byte_zero = constant && instruction.immediate(1) == 0 && width(0) == 1;
-            Flags::Compared(Comparison { constant, byte_zero, masked: false, bit: false })
+            let zero = constant && instruction.immediate(1) == 0;
+            Flags::Compared(Comparison { constant, zero, byte_zero: zero && width(0) == 1, masked: false, bit: false })
         }
         // TEST x, x compares with zero. TEST with a mask, or of two values, tells whether their common bits are zero.
         Mnemonic::Test => {
             let itself =
                 instruction.op_kind(1) == OpKind::Register && instruction.op0_register() == instruction.op1_register();
             let byte_zero = itself && width(0) == 1;
-            Flags::Compared(Comparison { constant: itself, byte_zero, masked: !itself, bit: false })
+            Flags::Compared(Comparison { constant: itself, zero: itself, byte_zero, masked: !itself, bit: false })
         }
-        Mnemonic::Bt => Flags::Compared(Comparison { constant: false, byte_zero: false, masked: true, bit: true }),
+        Mnemonic::Bt => {
+            Flags::Compared(Comparison { constant: false, zero: false, byte_zero: false, masked: true, bit: true })
+        }
         // A call changes them; so does whatever the callee does.
         _ if instruction.rflags_modified() != 0 || instruction.flow_control() == FlowControl::Call => Flags::Clobbered,
         _ if instruction.flow_control() == FlowControl::IndirectCall => Flags::Clobbered,
@@ -269,10 +238,10 @@ pub(super) fn effects<'a>(
             match (bytes, insn.flow) {
                 (Some(bytes), flow) if flow != Flow::Trap => {
                     let instruction = Decoder::with_ip(64, bytes, insn.addr.0, DecoderOptions::NONE).decode();
-                    let callee =
+                    let called =
                         (flow == Flow::Call).then(|| symbol(VirtAddr(instruction.near_branch_target()))).flatten();
                     let mut effects = pointers(&instruction, &mut factory);
-                    if callee.is_some_and(returns_memory) {
+                    if called.is_some_and(callee::returns_memory) {
                         effects.writes = vec![Place::Register(RESULT)];
                         effects.makes_address = true;
                     }
@@ -286,14 +255,8 @@ pub(super) fn effects<'a>(
 
 /// The register of a function's first result (Go's internal ABI): AX.
 const RESULT: u8 = 0;
-
-/// Whether a function's first result is an address that is never nil.
-fn returns_memory(name: &str) -> bool {
-    let Some(function) = name.strip_prefix("runtime.") else { return false };
-    const ALLOCATE: &[&str] = &["newobject", "mallocgc", "makeslice", "growslice", "makemap", "makechan", "convT"];
-    let looks_up = function.starts_with("mapassign") || function.starts_with("mapaccess");
-    looks_up || ALLOCATE.iter().any(|name| function.starts_with(name))
-}
+/// The register that holds the closure's context when a function is entered: DX.
+pub(super) const CONTEXT: u8 = 2;
 
 fn pointers(instruction: &Instruction, factory: &mut InstructionInfoFactory) -> Effects {
     let number = |r: Register| r.full_register().number();

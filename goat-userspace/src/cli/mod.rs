@@ -134,9 +134,10 @@ fn repository(command: &Command) -> Option<&Path> {
 
 /// Sends logs to stderr: what GOAT_LOG says, else by `verbose`.
 fn log(verbose: u8) {
+    // What that library reports is an error of ours, and told as such.
     let level = match verbose {
-        0 => "warn",
-        1 => "goat=info,warn",
+        0 => "warn,rustls_platform_verifier=off",
+        1 => "goat=info,warn,rustls_platform_verifier=off",
         2 => "goat=debug,warn",
         _ => "goat=trace,debug",
     };

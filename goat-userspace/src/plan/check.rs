@@ -99,7 +99,7 @@ impl ProbePlan {
             if site.is_fault() && (self.fault_entry.is_none() || site.condition.is_some() || site.fallback.is_some()) {
                 return fault("a site for faults is told of by the plan's entry for faults alone");
             }
-            if site.condition.is_some_and(|condition| condition.0 > 0xf) {
+            if site.condition.is_some_and(|condition| !condition.is_of_flags()) {
                 return fault("a condition code has four bits");
             }
             if slot > 0 && self.sites[slot - 1].offset > site.offset {

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use crate::{
     binary::{Binary, FileId, Function},
-    cfg::{self, BlockIndex, Callee, Cfg, Dominators, Flags, Flow, Loops},
+    cfg::{self, Block, BlockIndex, Callee, Cfg, Dominators, Flags, Flow, Loops},
 };
 
 /// A decoded function of the binary.
@@ -31,30 +31,60 @@ struct Place {
     node: Option<u32>,
 }
 
-/// Branches that bear an earlier line than the comparison that they ask, and that comparison: where the branch of an `if` became a
-/// conditional move, the block has grown together with the next one, whose branch then bears the line of the first. Loops are left
-/// out: the test of a value that the body computes bears the body's line.
-fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[Place]) -> Vec<(usize, usize)> {
+impl Place {
+    /// Of what has no line.
+    const UNKNOWN: Self = Self { file: FileId(u32::MAX), line: 0, node: None };
+}
+
+/// Branches that bear an earlier line than the comparison that they ask, with that comparison's place: where the branch of an `if`
+/// became a conditional move, the block has grown together with the next one, whose branch then bears the line of the first. Loops
+/// are left out: the test of a value that the body computes bears the body's line.
+fn misplaced(function: &Function, cfg: &Cfg, dominators: &Dominators, places: &[Place]) -> Vec<(usize, Place)> {
     let mut found = Vec::new();
     for (b, block) in cfg.blocks.iter().enumerate() {
         let loops = block.succs.iter().any(|s| dominators.dominates(*s, b))
             || block.preds.iter().any(|p| dominators.dominates(b, *p));
-        if loops {
-            continue;
-        }
         let branch = block.end - 1;
         let Flow::Branch(..) = cfg.insns[branch].flow else { continue };
-        let setter = (block.first..branch).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched);
-        let Some(setter) = setter.filter(|i| !cfg.insns[*i].weak && cfg.insns[*i].flow == Flow::Next) else { continue };
-        // One that only makes the flags anew has no position of its own.
-        let place = places[setter];
-        let begun =
-            (block.first..=setter).rev().take_while(|i| places[*i] == place).any(|i| i > 0 && places[i - 1] != place);
-        if begun && is_behind(function, place, places[branch]) {
-            found.push((branch, setter));
+        let alone = cfg.insns[branch].flags != Flags::Untouched;
+        let setter =
+            if alone { stands_for_comparison(cfg, b) } else { cfg.asked(b).filter(|i| is_own_comparison(cfg, *i)) };
+        let behind = setter.filter(|setter| {
+            // One that only makes the flags anew has no position of its own.
+            let place = places[*setter];
+            let mut same = (block.first..=*setter).rev().take_while(|i| places[*i] == place);
+            !loops && same.any(|i| i > 0 && places[i - 1] != place) && is_behind(function, place, places[branch])
+        });
+        match behind {
+            Some(setter) => found.push((branch, places[setter])),
+            None if alone && is_answered(cfg, places, places[branch]) => found.push((branch, Place::UNKNOWN)),
+            None => {}
         }
     }
     found
+}
+
+fn is_own_comparison(cfg: &Cfg, insn: usize) -> bool {
+    !cfg.insns[insn].weak && cfg.insns[insn].flow == Flow::Next
+}
+
+/// Where a branch compares a register on its own: what writes the register, or else the last thing in front of the branch that the
+/// compiler does not move.
+fn stands_for_comparison(cfg: &Cfg, block: BlockIndex) -> Option<usize> {
+    let written = cfg.blocks[block].origin.filter(|i| is_own_comparison(cfg, *i));
+    written.or_else(|| (cfg.blocks[block].first..cfg.blocks[block].end).rev().find(|i| cfg.insns[*i].effect))
+}
+
+/// Whether a conditional move answers a comparison at that place.
+fn is_answered(cfg: &Cfg, places: &[Place], place: Place) -> bool {
+    let asks = |b: &Block, chosen: usize| {
+        let mut before = (b.first..chosen).rev();
+        before.find(|i| !matches!(cfg.insns[*i].flags, Flags::Untouched | Flags::Chosen(_)))
+    };
+    cfg.blocks.iter().any(|b| {
+        let mut chosen = (b.first..b.end).filter(|i| matches!(cfg.insns[*i].flags, Flags::Chosen(_)));
+        chosen.any(|i| asks(b, i).is_some_and(|setter| places[setter] == place))
+    })
 }
 
 /// Whether a place is known to stand behind another one, in the body that both are part of.
@@ -85,12 +115,13 @@ impl<'b> Compiled<'b> {
             .insns
             .iter()
             .map(|insn| {
-                let (file, line) = function.row(insn.addr).map_or((FileId(u32::MAX), 0), |row| (row.file, row.line));
-                Place { file, line, node: function.inlined_at(insn.addr).last().copied() }
+                let node = function.inlined_at(insn.addr).last().copied();
+                let unknown = Place { node, ..Place::UNKNOWN };
+                function.row(insn.addr).map_or(unknown, |row| Place { file: row.file, line: row.line, node })
             })
             .collect();
-        for (branch, setter) in misplaced(function, &cfg, &dominators, &places) {
-            places[branch] = places[setter];
+        for (branch, place) in misplaced(function, &cfg, &dominators, &places) {
+            places[branch] = place;
         }
         let mut tells = cfg.reachable_from_entry();
         if let Some(resumed) = cfg.resumed() {

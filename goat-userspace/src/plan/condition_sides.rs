@@ -47,7 +47,7 @@ fn taken_holds(header: &Header<'_, '_, '_>, block: BlockIndex, operand: &Operand
     let cfg = &copy.compiled.cfg;
     let end = cfg.blocks[block].end - 1;
     let Flow::Branch(_, code) = cfg.insns[end].flow else { return None };
-    let setter = (cfg.blocks[block].first..end).rev().find(|i| cfg.insns[*i].flags != Flags::Untouched)?;
+    let setter = cfg.asked(block)?;
     // A function inlined into the condition branches for reasons of its own; what the condition compares may be its result.
     let on_header = header.is_on(copy.line(setter)) && copy.compiled.is_in(copy.node, setter);
     if !copy.compiled.is_own(copy.node, end) || !on_header {
@@ -55,13 +55,12 @@ fn taken_holds(header: &Header<'_, '_, '_>, block: BlockIndex, operand: &Operand
     }
     let Flags::Compared(comparison) = cfg.insns[setter].flags else { return None };
     let asks = operand.asks?;
-    let ordered = !matches!(code.0, 0 | 1 | 4 | 5 | 8 | 9 | 10 | 11);
     match decision::is_true(asks, comparison, code) {
         Some(holds) => Some(Some(holds)),
         // Of one comparison that may stand either way round.
         None => match asks {
-            Condition::Order { .. } | Condition::Compare { .. } if ordered => Some(None),
-            Condition::Equal { .. } if comparison.masked => Some(None),
+            Condition::Order { .. } | Condition::Compare { .. } if code.is_ordered() => Some(None),
+            Condition::Equal { .. } if comparison.masked || comparison.zero => Some(None),
             _ => None,
         },
     }

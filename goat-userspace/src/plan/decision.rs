@@ -36,17 +36,22 @@ pub(super) fn of(copy: &Copy<'_, '_>, statement: StatementId) -> Option<Decision
         return None;
     }
     let Flags::Compared(comparison) = insns[setter].flags else { return None };
+    let answer = |asked: Code| Some(if is_true(condition, comparison, asked)? { asked } else { asked.inverted() });
+    if let Flow::Branch(_, asked) = insns[setter].flow {
+        // It compares on its own.
+        return Some(Decision { insn: setter, holds: answer(asked)? });
+    }
     let end = copy.compiled.cfg.blocks[copy.compiled.cfg.block_of(setter)].end;
     let mut first = None;
     for (i, insn) in insns.iter().enumerate().take(end).skip(setter + 1) {
         let asked = match (insn.flags, insn.flow) {
+            // The flags are gone, or something else is asked.
+            (Flags::Clobbered | Flags::Compared(_), _) => break,
             (_, Flow::Branch(_, code)) => code,
             (Flags::Chosen(code), _) => code,
             (Flags::Untouched, _) => continue,
-            // The flags are gone.
-            (Flags::Clobbered | Flags::Compared(_), _) => break,
         };
-        let holds = if is_true(condition, comparison, asked)? { asked } else { Code(asked.0 ^ 1) };
+        let holds = answer(asked)?;
         // Every one of them must ask the same question.
         match first {
             None => first = Some(Decision { insn: i, holds }),
@@ -59,53 +64,46 @@ pub(super) fn of(copy: &Copy<'_, '_>, statement: StatementId) -> Option<Decision
 
 /// Whether the source's condition holds when the code does; `None` if one does not follow from the other.
 pub(super) fn is_true(condition: Condition, comparison: Comparison, code: Code) -> Option<bool> {
-    const EQUAL: u8 = 4;
-    const NOT_EQUAL: u8 = 5;
-    let equal = match code.0 {
-        EQUAL => Some(true),
-        NOT_EQUAL => Some(false),
-        _ => None,
-    };
+    let equal = code.equality();
+    let code = code.relation()?;
     if comparison.bit {
         // The carry flag is the bit.
         let Condition::Equal { negated, zero: true } = condition else { return None };
-        return match code.0 {
-            2 => Some(negated),
-            3 => Some(!negated),
+        return match code {
+            Code::BELOW => Some(negated),
+            Code::ABOVE_OR_EQUAL => Some(!negated),
             _ => None,
         };
     }
     match condition {
-        Condition::Equal { zero, .. } if comparison.masked && !zero => None,
+        Condition::Equal { zero, .. } if (comparison.masked || comparison.zero) && !zero => None,
         // A byte that is compared with zero may be what a function that compares returned: then zero means different.
         Condition::Equal { negated, .. } => Some(equal? != negated).filter(|_| !comparison.byte_zero),
         Condition::Truth { negated } => Some(equal? == negated).filter(|_| comparison.byte_zero),
         Condition::Order { order, literal } if comparison.constant => {
             let greater = matches!(order, Order::Greater | Order::GreaterOrEqual);
-            match (code.0, order, literal) {
-                // above or equal, above, greater or equal, greater
-                (3 | 7 | 13 | 15, ..) => Some(greater),
-                // below, below or equal, less, less or equal
-                (2 | 6 | 12 | 14, ..) => Some(!greater),
+            match (code, order, literal) {
+                (Code::ABOVE_OR_EQUAL | Code::ABOVE | Code::GREATER_OR_EQUAL | Code::GREATER, ..) => Some(greater),
+                (Code::BELOW | Code::BELOW_OR_EQUAL | Code::LESS | Code::LESS_OR_EQUAL, ..) => Some(!greater),
                 // The sign alone.
-                (8, Order::Less, Some(0)) | (9, Order::GreaterOrEqual, Some(0)) => Some(true),
-                (9, Order::Less, Some(0)) | (8, Order::GreaterOrEqual, Some(0)) => Some(false),
-                // What can't be negative is more than 0 if it is not 0.
-                (EQUAL | NOT_EQUAL, Order::Greater, Some(0)) | (EQUAL | NOT_EQUAL, Order::GreaterOrEqual, Some(1)) => {
-                    equal.map(|e| !e)
+                (Code::NEGATIVE, Order::Less, Some(0)) | (Code::NOT_NEGATIVE, Order::GreaterOrEqual, Some(0)) => {
+                    Some(true)
                 }
-                (EQUAL | NOT_EQUAL, Order::LessOrEqual, Some(0)) | (EQUAL | NOT_EQUAL, Order::Less, Some(1)) => equal,
+                (Code::NOT_NEGATIVE, Order::Less, Some(0)) | (Code::NEGATIVE, Order::GreaterOrEqual, Some(0)) => {
+                    Some(false)
+                }
+                // What can't be negative is more than 0 if it is not 0.
+                (_, Order::Greater, Some(0)) | (_, Order::GreaterOrEqual, Some(1)) => equal.map(|e| !e),
+                (_, Order::LessOrEqual, Some(0)) | (_, Order::Less, Some(1)) => equal,
                 _ => None,
             }
         }
         Condition::Order { .. } => None,
         // Whichever side stands first, and whether the code holds for the condition or for its opposite. Of a constant the
         // compiler may take the next one: `x < 128` becomes `x <= 127`.
-        Condition::Compare { strict } if !comparison.constant => match code.0 {
-            // below, above, less, greater
-            2 | 7 | 12 | 15 => Some(strict),
-            // above or equal, below or equal, greater or equal, less or equal
-            3 | 6 | 13 | 14 => Some(!strict),
+        Condition::Compare { strict } if !comparison.constant => match code {
+            Code::BELOW | Code::ABOVE | Code::LESS | Code::GREATER => Some(strict),
+            Code::ABOVE_OR_EQUAL | Code::BELOW_OR_EQUAL | Code::GREATER_OR_EQUAL | Code::LESS_OR_EQUAL => Some(!strict),
             _ => None,
         },
         Condition::Compare { .. } => None,

@@ -155,7 +155,7 @@ fn silent_sides(
         _ => {
             let decision = decision::of(copy, owner);
             if header.branches.iter().all(|b| !b) {
-                return decision.map(|d| chosen(found.len(), d));
+                return decision.filter(|d| d.holds.is_of_flags()).map(|d| chosen(found.len(), d));
             }
             let sides =
                 decision.and_then(|d| branch_sides(header, d)).map(|sides| sides.map(|side| BTreeSet::from([side])));
@@ -178,7 +178,7 @@ fn silent_sides(
 /// The entries of an `if` that became a conditional move.
 fn chosen(bodies: usize, decision: Decision) -> Vec<Option<Entry>> {
     let Decision { insn, holds } = decision;
-    let sides = [holds, Condition(holds.0 ^ 1)];
+    let sides = [holds, holds.inverted()];
     sides.into_iter().take(bodies).map(|condition| Some(Entry::Flags { insn, condition })).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{copy::Copy, every_way};
 use crate::{
-    cfg::{Block, BlockIndex, Callee, Cfg, Flags, Flow},
+    cfg::{Block, BlockIndex, Callee, Cfg, Flow},
     lines::LineSet,
     source::{BlockId, StatementId, StatementKind},
 };
@@ -78,7 +78,7 @@ impl<'c, 'a, 'b> Header<'c, 'a, 'b> {
                     && !block.prologue
                     && !is_barrier(cfg, block)
                     && copy.line(block.end - 1).is_some_and(|line| lines.contains(line))
-                    && !compares_for_a_body(copy, owner, block, &lines)
+                    && !compares_for_a_body(copy, owner, at, &lines)
             })
             .collect();
         Self {
@@ -230,10 +230,8 @@ fn is_barrier(cfg: &Cfg, block: &Block) -> bool {
 
 /// Whether the block's branch asks a comparison that one of the bodies makes. Where the compiler found out that a case can't be, the
 /// jump past it may have become one with a branch in front of it, and given that its line.
-fn compares_for_a_body(copy: &Copy<'_, '_>, owner: StatementId, block: &Block, header: &LineSet) -> bool {
-    let insns = &copy.compiled.cfg.insns;
-    let setter = (block.first..block.end - 1).rev().find(|i| insns[*i].flags != Flags::Untouched);
-    let Some(line) = setter.and_then(|i| copy.line(i)) else { return false };
+fn compares_for_a_body(copy: &Copy<'_, '_>, owner: StatementId, block: BlockIndex, header: &LineSet) -> bool {
+    let Some(line) = copy.compiled.cfg.asked(block).and_then(|i| copy.line(i)) else { return false };
     let body = |b: &BlockId| copy.source.blocks[b.0 as usize].span.lines().contains(line);
     !header.contains(line) && copy.source.statements[owner.0 as usize].bodies.iter().any(body)
 }

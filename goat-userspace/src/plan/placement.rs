@@ -4,7 +4,7 @@
 //! From the dearest to the cheapest: the spot's own instruction; an emulated one behind it, with the faults in between counted beside
 //! its hits; the branches that lead to the block, where they go there; an emulated one with nothing in between that may fault.
 
-use super::{Condition, ProbeClass, Unobservable, compiled::Compiled, sites::Spot};
+use super::{ProbeClass, Unobservable, compiled::Compiled, sites::Spot};
 use crate::cfg::{Callee, Cfg, Flow, Insn};
 
 /// An instruction to probe, and the flags on which a hit counts.
@@ -116,7 +116,8 @@ fn in_block(cfg: &Cfg, block: usize, at: usize) -> Result<Placed, Unobservable> 
 /// Ranks what a hit costs.
 fn cost(class: ProbeClass, insn: &Insn) -> u8 {
     match class {
-        // Nops longer than two bytes are only emulated since Linux 6.18. No other emulated instruction is weak and as long.
+        // Nops longer than two bytes are only emulated since Linux 6.18, and arm64's since 6.13. Of the other emulated
+        // instructions none on x86 is weak and as long; on arm64 there are those that make addresses.
         ProbeClass::Emulated if insn.weak && insn.len > 2 => 1,
         ProbeClass::Emulated => 0,
         ProbeClass::Stepped | ProbeClass::Fault => 2,
@@ -228,13 +229,13 @@ fn on_edge(cfg: &Cfg, from: usize, to: usize) -> Result<Placed, Unobservable> {
     let insn = block.end - 1;
     let class = cfg.insns[insn].probe;
     match cfg.insns[insn].flow {
-        Flow::Branch(target, condition) if condition.0 < 16 => {
+        Flow::Branch(target, condition) if condition.is_of_flags() => {
             let taken = cfg.insns[cfg.blocks[to].first].addr == target;
             // Both sides may lead to one block: a branch to the next instruction, which tells nothing.
             if block.succs.len() < 2 {
                 return Err(Unobservable::Speculated);
             }
-            let condition = if taken { condition } else { Condition(condition.0 ^ 1) };
+            let condition = if taken { condition } else { condition.inverted() };
             let class = class.ok_or(Unobservable::RefusedInstruction)?;
             Ok(Placed { condition: Some(condition.0), ..Placed::plain(insn, class) })
         }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
-    binary::{Binary, FileId},
+    binary::{Arch, Binary, FileId},
     cfg::Insn,
     diff::{self, ChangeSet},
     lines::LineSet,
@@ -325,8 +325,12 @@ fn instruction_at(binary: &Binary, address: VirtAddr, len: u8) -> Option<(FileOf
     Some((binary.file_offset(address)?, binary.code(AddrRange { low: address, high })?.to_vec()))
 }
 
-/// Where Go's signal handler sends what has faulted. Not re-run by the growth of a stack: it has no frame.
+/// Where Go's signal handler sends what has faulted. Not re-run by the growth of a stack: it has no frame. On arm64 that is
+/// `runtime.sigpanic` itself (runtime/signal_arm64.go, `preparePanic`), which checks its stack first and would count twice.
 fn fault_entry(binary: &Binary) -> Option<FaultEntry> {
+    if binary.arch() != Arch::X86_64 {
+        return None;
+    }
     // The linker names which of Go's calling conventions a function has where there are more of that name.
     let range = ["runtime.sigpanic0", "runtime.sigpanic0.abi0"].iter().find_map(|name| binary.function_named(name))?;
     let cfg = crate::cfg::build(binary, range).ok()?;

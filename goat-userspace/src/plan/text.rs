@@ -157,7 +157,8 @@ fn status(plan: &ProbePlan, point: &Point, width: usize, style: Style, out: &mut
                 write!(out, "{}", style.paint(Tone::Dim, " (inlined copy)"))?;
             }
             if let Some(condition) = condition {
-                write!(out, "{}", style.paint(Tone::Dim, &format!(" (if flags satisfy {})", condition.as_str())))?;
+                let condition = condition.name(&plan.identity.arch);
+                write!(out, "{}", style.paint(Tone::Dim, &format!(" (if flags satisfy {condition})")))?;
             }
             if let Some(fallback) = fallback {
                 write!(

@@ -93,7 +93,10 @@ fn package(name: &str) -> Option<&str> {
 pub(super) fn holds_body(compiled: &Compiled<'_>, inner: &Function) -> bool {
     let cfg = &compiled.cfg;
     let calls = |flow: Flow| flow == Flow::Call;
-    let tail_call = cfg.blocks.iter().any(|b| matches!(cfg.insns[b.end - 1].flow, Flow::Jump(_)) && b.succs.is_empty());
+    // Nothing leads to the jump back to the entry behind `morestack`.
+    let tail_call = cfg.blocks.iter().any(|b| {
+        matches!(cfg.insns[b.end - 1].flow, Flow::Jump(_)) && b.succs.is_empty() && !(b.preds.is_empty() && b.first > 0)
+    });
     inner.inlined.is_empty() && !tail_call && !cfg.insns.iter().any(|i| calls(i.flow)) && body(compiled).is_some()
 }
 

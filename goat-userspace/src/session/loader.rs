@@ -11,13 +11,18 @@ use aya::{
     programs::UProbe,
 };
 use aya_obj::Object;
-use goat_common::{COUNTERS, FAULT_PROGRAM, FAULTS, FIRST_HITS, PROCESS_FILTER, PROGRAM, ProcessFilter, TRAPS};
+use goat_common::{
+    COUNTERS, FAULT_PROGRAM, FAULTS, FIRST_HITS, PROCESS_FILTER, PROGRAM, PROGRAM_ARM64, ProcessFilter, TRAPS,
+};
 
 use super::{Error, uprobe_multi};
 use crate::plan::Slot;
 
 /// Built by `cargo xtask build-ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!("goat.bpf.o");
+
+/// The program that reads this processor's flags.
+const HIT_PROGRAM: &str = if cfg!(target_arch = "aarch64") { PROGRAM_ARM64 } else { PROGRAM };
 
 /// The section of the object's one read-only global, by which its map is named.
 const GLOBALS: &str = ".rodata";
@@ -53,7 +58,7 @@ pub(super) fn maps(slots: usize) -> Result<(Maps, MapData, RingBuf<MapData>), Er
 /// do both, but reads all of the kernel's type information first, which takes longer than anything else in attaching, and
 /// keeps the relocated instructions to itself.)
 pub(super) fn for_multi(maps: &Maps, filter: ProcessFilter) -> Result<OwnedFd, Error> {
-    program(PROGRAM, maps, filter, None)
+    program(HIT_PROGRAM, maps, filter, None)
 }
 
 /// Loads the program for the entry of faults, for uprobe_multi links: `faults` are distances from the entry, with their slots.
@@ -124,7 +129,7 @@ pub(super) fn for_perf_event(slots: usize, filter: ProcessFilter) -> Result<Load
 
 /// The program in what aya has loaded.
 pub(super) fn uprobe(bpf: &mut Ebpf) -> Result<&mut UProbe, Error> {
-    bpf.program_mut(PROGRAM).ok_or_else(absent)?.try_into().map_err(load_error)
+    bpf.program_mut(HIT_PROGRAM).ok_or_else(absent)?.try_into().map_err(load_error)
 }
 
 /// A map without elements can't be made.
@@ -155,8 +160,9 @@ mod tests {
     #[test]
     fn the_committed_object_holds_what_goat_common_names() {
         let object = Object::parse(OBJECT).unwrap();
-        assert!(object.programs.contains_key(PROGRAM), "{:?}", object.programs.keys());
-        assert!(object.programs.contains_key(FAULT_PROGRAM), "{:?}", object.programs.keys());
+        for program in [PROGRAM, PROGRAM_ARM64, FAULT_PROGRAM] {
+            assert!(object.programs.contains_key(program), "{:?}", object.programs.keys());
+        }
         for map in [COUNTERS, FAULTS, FIRST_HITS, TRAPS, GLOBALS] {
             assert!(object.maps.contains_key(map), "{map} is not in {:?}", object.maps.keys());
         }
@@ -170,9 +176,25 @@ mod tests {
         const ATOMIC: u8 = 0xdb;
         const ADD_AND_FETCH: i32 = 0x01;
         let object = Object::parse(OBJECT).unwrap();
-        let function = &object.functions[&object.programs[PROGRAM].function_key()];
-        let atomics: Vec<_> = function.instructions.iter().filter(|i| i.code == ATOMIC).map(|i| i.imm).collect();
-        assert!(atomics.contains(&ADD_AND_FETCH), "{atomics:?}");
+        for program in [PROGRAM, PROGRAM_ARM64] {
+            let function = &object.functions[&object.programs[program].function_key()];
+            let atomics: Vec<_> = function.instructions.iter().filter(|i| i.code == ATOMIC).map(|i| i.imm).collect();
+            assert!(atomics.contains(&ADD_AND_FETCH), "{program} {atomics:?}");
+        }
+    }
+
+    #[test]
+    fn each_processors_program_reads_its_own_flags() {
+        // BPF_LDX | BPF_MEM | BPF_DW of what the kernel saved: eflags in arch/x86/include/asm/ptrace.h, pstate in
+        // arch/arm64/include/uapi/asm/ptrace.h.
+        const LOAD: u8 = 0x79;
+        let object = Object::parse(OBJECT).unwrap();
+        let reads = |program: &str, offset: i16| {
+            let function = &object.functions[&object.programs[program].function_key()];
+            function.instructions.iter().any(|i| i.code == LOAD && i.off == offset)
+        };
+        assert!(reads(PROGRAM, 144) && !reads(PROGRAM, 264));
+        assert!(reads(PROGRAM_ARM64, 264) && !reads(PROGRAM_ARM64, 144));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub enum Condition {
     Equal {
         /// Whether it is `!=`.
         negated: bool,
-        /// Whether one side is the literal 0.
+        /// Whether one side is 0, nil or the empty string: what a machine compares with zero.
         zero: bool,
     },
     /// `a < 10`, `10 >= a`: one side is a literal. Written with the literal on the right.

@@ -6,6 +6,7 @@ mod counts;
 mod disassembly;
 pub(crate) mod document;
 mod drive;
+mod emulated;
 mod goat;
 mod judge;
 mod oracle;
@@ -101,6 +102,10 @@ pub(crate) struct Args {
     #[arg(long)]
     write: bool,
 
+    /// Judge plans for arm64, of the corpus or of gofmt: an emulator, qemu-aarch64, says which sites are executed
+    #[arg(long, conflicts_with_all = ["variants", "survive", "tables", "counts", "baseline", "write"])]
+    arm64: bool,
+
     /// Judge an address-only mapping on the same inputs too
     #[arg(long)]
     baseline: bool,
@@ -161,8 +166,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.survive {
         return survive::run(&goat, &args.distribution()?, args.runs, args.format, document);
     }
+    if args.arm64 {
+        emulated::check()?;
+    }
     let names: Vec<&str> = match &args.subjects[..] {
         [] if args.own.is_given() => vec!["own"],
+        [] if args.arm64 => vec!["corpus"],
         [] => subjects::NAMES.to_vec(),
         names => names.iter().map(String::as_str).collect(),
     };
@@ -223,7 +232,12 @@ fn directory(name: &str) -> Result<(PathBuf, fs::File)> {
 
 fn judge_named(args: &Args, goat: &Path, variant: &Variant, name: &str) -> Result<SubjectReport> {
     let (dir, _lock) = directory(name)?;
-    let mut subject = if name == "own" { args.own.make(&dir)? } else { subjects::make(name, &dir, variant)? };
+    let mut subject = match name {
+        "own" => args.own.make(&dir)?,
+        // The emulator takes a thousand times as long.
+        "gofmt" | "vet" | "compile" if args.arm64 => subjects::small(name, &dir, variant)?,
+        _ => subjects::make(name, &dir, variant)?,
+    };
     subject.programs.retain(|p| args.only.is_empty() || args.only.contains(&p.name));
     judge_subject(args, goat, variant, subject, &dir).with_context(|| format!("judging {name}"))
 }
@@ -246,7 +260,8 @@ fn judge_subject(args: &Args, goat: &Path, variant: &Variant, subject: Subject, 
         report.failed.push(program.name.clone());
     };
 
-    oracle::release(&programs, variant, &released)?;
+    let target = if args.arm64 { &emulated::variant(variant) } else { variant };
+    oracle::release(&programs, target, &released)?;
     let mut plans = Vec::new();
     for program in &programs {
         let work = dir.join("work").join(&program.name);
@@ -290,7 +305,11 @@ struct Case<'a> {
 }
 
 fn judge_program(args: &Args, case: &Case<'_>, plan: &Plan, dir: &Path) -> Result<ProgramReport> {
-    let (answer, changed_output) = goat::drive_all(case.goat, &plan.path, case.binary, case.program, &case.oracle)?;
+    let (answer, changed_output) = if args.arm64 {
+        emulated::drive_all(plan, case.binary, case.program, &case.oracle.heard)?
+    } else {
+        goat::drive_all(case.goat, &plan.path, case.binary, case.program, &case.oracle)?
+    };
     let judged = judge::judge(case, plan, &answer);
     let mut figures = Figures::of(&judged);
     (figures.sites, figures.emulated) = (plan.summary.sites, plan.summary.emulated);

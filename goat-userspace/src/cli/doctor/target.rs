@@ -60,8 +60,9 @@ fn binary_checks(binary: &Binary, exe: &Path) -> Vec<Check> {
     let built = format!("{} of {}", identity.path, identity.go_version);
     let mut checks = vec![Check::ok("binary", format!("{}: {built}", file.display()))];
     checks.push(match identity.arch.as_str() {
-        "amd64" | "" => Check::ok("its architecture", "amd64"),
-        other => Check::fail("its architecture", other, "goat reads the machine code of amd64 alone so far"),
+        known @ ("amd64" | "arm64") => Check::ok("its architecture", known),
+        "" => Check::ok("its architecture", "amd64"),
+        other => Check::fail("its architecture", other, "goat reads the machine code of amd64 and arm64 alone"),
     });
     checks.push(match (&identity.go_build_id, &identity.gnu_build_id) {
         (None, None) => {

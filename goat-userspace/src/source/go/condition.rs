@@ -91,7 +91,9 @@ fn comparison(node: Node<'_>, text: &[u8]) -> Option<Condition> {
     match operator {
         "==" | "!=" => {
             let plain = |side: Node<'_>| !matches!(side.kind(), "true" | "false") && !compares(side);
-            let zero = [left, right].iter().any(|side| text.get(side.byte_range()) == Some(b"0"));
+            let is_zero =
+                |side: &Node<'_>| matches!(text.get(side.byte_range()), Some(b"0" | b"nil" | b"\"\"" | b"``"));
+            let zero = [left, right].iter().any(is_zero);
             (plain(left) && plain(right)).then_some(Condition::Equal { negated: operator == "!=", zero })
         }
         "<" | "<=" | ">" | ">=" => {
