@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn executions_are_counted_by_address_and_flags() {
-        let trace = "\
+        let trace = "Trace
  PC=0000000000090a40 X00=0000000000000001 X01=0000000000000002
 X02=0000000000000000 SP=0000004000800000
 PSTATE=60000000 -ZC- EL0t
