@@ -170,26 +170,7 @@ fn intervals(idom: &[Option<BlockIndex>], root: BlockIndex) -> (Vec<u32>, Vec<u3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cfg::Block;
-
-    fn graph(edges: &[(usize, usize)], n: usize) -> Cfg {
-        let mut blocks: Vec<Block> = (0..n)
-            .map(|b| Block {
-                first: b,
-                end: b + 1,
-                succs: vec![],
-                preds: vec![],
-                panics: false,
-                prologue: false,
-                origin: None,
-            })
-            .collect();
-        for &(a, b) in edges {
-            blocks[a].succs.push(b);
-            blocks[b].preds.push(a);
-        }
-        Cfg { insns: vec![], blocks, incomplete: false }
-    }
+    use crate::cfg::graph;
 
     /// The definition: `a` dominates `b` if `b` can't be reached once `a` is taken away.
     fn by_definition(cfg: &Cfg, a: usize, b: usize) -> bool {

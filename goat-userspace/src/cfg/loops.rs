@@ -53,24 +53,10 @@ impl Loops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cfg::Block;
+    use crate::cfg::graph;
 
     fn loops(edges: &[(usize, usize)], n: usize) -> Loops {
-        let block = |b| Block {
-            first: b,
-            end: b + 1,
-            succs: vec![],
-            preds: vec![],
-            panics: false,
-            prologue: false,
-            origin: None,
-        };
-        let mut blocks: Vec<Block> = (0..n).map(block).collect();
-        for &(a, b) in edges {
-            blocks[a].succs.push(b);
-            blocks[b].preds.push(a);
-        }
-        let cfg = Cfg { insns: vec![], blocks, incomplete: false };
+        let cfg = graph(edges, n);
         Loops::new(&cfg, &Dominators::new(&cfg))
     }
 

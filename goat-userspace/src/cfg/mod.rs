@@ -6,6 +6,7 @@ mod callee;
 mod dominators;
 mod faults;
 mod flags;
+mod jump_table;
 mod loops;
 mod probe_class;
 mod x86_64;
@@ -77,6 +78,23 @@ pub struct Insn {
     pub flags: Flags,
     /// Which of the runtime's functions it calls, where that decides on the control flow.
     pub callee: Callee,
+}
+
+impl Insn {
+    /// Bytes that are no instruction.
+    fn trap(addr: VirtAddr, len: u8) -> Self {
+        Self {
+            addr,
+            len,
+            flow: Flow::Trap,
+            probe: None,
+            weak: true,
+            effect: false,
+            may_fault: true,
+            flags: Flags::Clobbered,
+            callee: Callee::Other,
+        }
+    }
 }
 
 /// A function of Go's runtime, by what calling it means.
@@ -348,4 +366,17 @@ impl Cfg {
         }
         seen
     }
+}
+
+/// Blocks of one instruction each, with these edges.
+#[cfg(test)]
+fn graph(edges: &[(usize, usize)], n: usize) -> Cfg {
+    let block =
+        |b| Block { first: b, end: b + 1, succs: vec![], preds: vec![], panics: false, prologue: false, origin: None };
+    let mut blocks: Vec<Block> = (0..n).map(block).collect();
+    for &(a, b) in edges {
+        blocks[a].succs.push(b);
+        blocks[b].preds.push(a);
+    }
+    Cfg { insns: vec![], blocks, incomplete: false }
 }

@@ -7,12 +7,11 @@ use iced_x86::{
 use super::{
     Callee, Comparison, Condition, Flags, Flow, Insn, Tables, callee,
     faults::{Effects, Place},
+    jump_table::targets,
     probe_class::{Encoding, Map, classify},
 };
 use crate::addr::{AddrRange, VirtAddr};
 
-/// No switch has more cases than this; the compiler stops at 2^16 cases long before.
-const MAX_TABLE: usize = 4096;
 /// How many instructions in front of a jump through a table hold the table's address and the bounds check.
 const TABLE_WINDOW: usize = 16;
 
@@ -29,17 +28,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
             let _ = decoder.set_position(at + 1);
             decoder.set_ip(base.0 + at as u64 + 1);
             let addr = VirtAddr(base.0 + at as u64);
-            insns.push(Insn {
-                addr,
-                len: 1,
-                flow: Flow::Trap,
-                probe: None,
-                weak: true,
-                effect: false,
-                may_fault: true,
-                flags: Flags::Clobbered,
-                callee: Callee::Other,
-            });
+            insns.push(Insn::trap(addr, 1));
             continue;
         }
         let bytes = &code[at..decoder.position()];
@@ -327,17 +316,7 @@ pub(super) fn tables<'d>(
     for (i, _) in insns.iter().enumerate().filter(|(_, insn)| insn.flow == Flow::Table) {
         let window: Vec<Instruction> = (i.saturating_sub(TABLE_WINDOW)..=i).rev().filter_map(decode_at).collect();
         let Some((base, entries)) = table(&window) else { continue };
-        let mut targets = Vec::new();
-        for entry in 0..entries.unwrap_or(MAX_TABLE).min(MAX_TABLE) {
-            let Some(bytes) = base.checked_add(entry as u64 * 8).and_then(|a| data(a, 8)) else { break };
-            let target = VirtAddr(u64::from_le_bytes(bytes.try_into().expect("eight bytes were asked for")));
-            if !range.contains(target) || insns.binary_search_by_key(&target, |i| i.addr).is_err() {
-                break;
-            }
-            targets.push(target);
-        }
-        // A table that ends early was not understood: better no edges, and said so, than some.
-        if !targets.is_empty() && entries.is_none_or(|n| n == targets.len()) {
+        if let Some(targets) = targets(insns, range, base, entries, data) {
             tables.insert(i, targets);
         }
     }

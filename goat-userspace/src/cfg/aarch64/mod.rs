@@ -17,7 +17,7 @@ use self::{
     access::{Access, Offset},
     word::{Group, Word, ZR_OR_SP},
 };
-use super::{Callee, Flags, Flow, Insn, callee, flags::Condition};
+use super::{Callee, Flow, Insn, callee, flags::Condition};
 use crate::addr::VirtAddr;
 
 /// Bytes of an instruction.
@@ -42,7 +42,7 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
         let addr = address(base, i);
         let flow = flow(word, addr, symbol);
         if constants.contains(&i) || flow == Flow::Trap {
-            insns.push(trap(addr, LEN));
+            insns.push(Insn::trap(addr, LEN));
             continue;
         }
         let access = Access::of(word);
@@ -61,23 +61,9 @@ pub(super) fn decode<'a>(code: &[u8], base: VirtAddr, symbol: &dyn Fn(VirtAddr) 
     }
     let rest = code.len() % usize::from(LEN);
     if rest != 0 {
-        insns.push(trap(address(base, words.len()), u8::try_from(rest).expect("less than a word")));
+        insns.push(Insn::trap(address(base, words.len()), u8::try_from(rest).expect("less than a word")));
     }
     insns
-}
-
-fn trap(addr: VirtAddr, len: u8) -> Insn {
-    Insn {
-        addr,
-        len,
-        flow: Flow::Trap,
-        probe: None,
-        weak: true,
-        effect: false,
-        may_fault: true,
-        flags: Flags::Clobbered,
-        callee: Callee::Other,
-    }
 }
 
 fn words(code: &[u8]) -> Vec<Word> {

@@ -17,11 +17,9 @@ use super::{
 };
 use crate::{
     addr::{AddrRange, VirtAddr},
-    cfg::{Condition, Flow, Insn, Tables},
+    cfg::{Condition, Flow, Insn, Tables, jump_table::targets},
 };
 
-/// No switch has more cases than this; the compiler stops at 2^16 cases long before.
-const MAX_TABLE: usize = 4096;
 /// How many instructions in front of a jump through a table hold the table's address and the bounds check.
 const TABLE_WINDOW: usize = 20;
 
@@ -36,17 +34,7 @@ pub(in crate::cfg) fn tables<'d>(
     let mut tables = Tables::new();
     for (i, _) in insns.iter().enumerate().filter(|(_, insn)| insn.flow == Flow::Table) {
         let Some((base, entries)) = table(&words, i, range.low) else { continue };
-        let mut targets = Vec::new();
-        for entry in 0..entries.unwrap_or(MAX_TABLE).min(MAX_TABLE) {
-            let Some(bytes) = base.checked_add(entry as u64 * 8).and_then(|a| data(a, 8)) else { break };
-            let target = VirtAddr(u64::from_le_bytes(bytes.try_into().expect("eight bytes were asked for")));
-            if !range.contains(target) || insns.binary_search_by_key(&target, |i| i.addr).is_err() {
-                break;
-            }
-            targets.push(target);
-        }
-        // A table that ends early was not understood: better no edges, and said so, than some.
-        if !targets.is_empty() && entries.is_none_or(|n| n == targets.len()) {
+        if let Some(targets) = targets(insns, range, base, entries, data) {
             tables.insert(i, targets);
         }
     }

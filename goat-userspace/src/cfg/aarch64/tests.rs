@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cfg::{
-    Comparison, ProbeClass,
+    Comparison, Flags, ProbeClass,
     faults::{Effects, Place},
 };
 
