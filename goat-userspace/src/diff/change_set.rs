@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{lines::LineSet, paths::RepoPath};
 
 /// The new side's changed lines.
@@ -28,12 +30,12 @@ pub struct ChangeSet {
 impl ChangeSet {
     /// The dependency that a file is of; `None` for the repository's own.
     pub fn dependency_of(&self, path: &RepoPath) -> Option<&Dependency> {
-        self.dependencies.iter().find(|dependency| dependency.holds(path))
+        self.dependencies.iter().find(|dependency| dependency.file(path).is_some())
     }
 }
 
 /// A module that the repository requires, in another version than before.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Dependency {
     /// The module path that imports begin with.
     pub path: String,
@@ -46,9 +48,9 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// Whether the file is one of its own.
-    pub fn holds(&self, path: &RepoPath) -> bool {
-        path.as_str().strip_prefix(&*self.dir).is_some_and(|rest| rest.starts_with('/'))
+    /// The file's path in the module; `None` if it is of another.
+    pub fn file<'a>(&self, path: &'a RepoPath) -> Option<&'a str> {
+        path.as_str().strip_prefix(&*self.dir)?.strip_prefix('/')
     }
 }
 

@@ -31,6 +31,7 @@ mod text;
 mod wrapper;
 
 pub use crate::cfg::{Condition, ProbeClass};
+pub use crate::diff::Dependency;
 pub use check::Invalid;
 pub use error::Error;
 #[cfg(fuzzing)]
@@ -39,8 +40,8 @@ pub use file::{ContentError, Digest, Error as FileError, decode, digest, encode,
 pub use json::json;
 pub use observability::{Excluded, Unobservable};
 pub use probe_plan::{
-    AppInfo, Blind, Component, Dependency, Fallback, FaultEntry, Instance, PlanFile, Point, ProbePlan, Site, Slot,
-    SourceLine, Status, Summary,
+    AppInfo, Blind, Component, Fallback, FaultEntry, Instance, PlanFile, Point, ProbePlan, Site, Slot, SourceLine,
+    Status, Summary,
 };
 pub use resolve::{Inputs, resolve};
 pub use succession::common_points;

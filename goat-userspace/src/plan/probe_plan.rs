@@ -9,6 +9,7 @@ use crate::{
     addr::{FileOffset, VirtAddr},
     binary::Identity,
     cfg::{Condition, ProbeClass},
+    diff::Dependency,
     lines::{LineRange, LineSet},
     paths::RepoPath,
     track::Granularity,
@@ -70,26 +71,6 @@ pub struct Component {
     pub name: String,
     /// Ids, ascending.
     pub points: Vec<u32>,
-}
-
-/// A module that the repository requires, in another version than before.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Dependency {
-    /// The module path that imports begin with.
-    pub path: String,
-    /// What it was before: its version, or what replaced it; `None` if nothing required it.
-    pub old: Option<String>,
-    /// What it is now.
-    pub new: String,
-    /// What the paths of its files begin with: `golang.org/x/text@v0.14.0`.
-    pub dir: String,
-}
-
-impl Dependency {
-    /// The file's path in the module; `None` if it is of another.
-    pub fn file<'a>(&self, path: &'a RepoPath) -> Option<&'a str> {
-        path.as_str().strip_prefix(&*self.dir)?.strip_prefix('/')
-    }
 }
 
 /// A file with changed lines.

@@ -7,15 +7,15 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Dependency, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass,
-    ProbePlan, Site, Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled,
-    copy::Copy, finder::Finder, placement, sites, wrapper,
+    AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
+    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
+    finder::Finder, placement, sites, wrapper,
 };
 use crate::{
     addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Arch, Binary, FileId},
     cfg::Insn,
-    diff::{self, ChangeSet},
+    diff::ChangeSet,
     lines::LineSet,
     paths::RepoPath,
     source::{BlockId, FunctionId, SourceIndex},
@@ -163,7 +163,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         precision: inputs.precision,
         component: absent.component.filter(|id| components.iter().any(|c| c.id == *id)),
         components,
-        dependencies: dependencies(inputs),
+        dependencies: inputs.changes.dependencies.clone(),
         files: plan_files(inputs),
         points,
         fault_entry: fault_entry.filter(|_| sites.iter().any(Site::is_fault)),
@@ -356,11 +356,6 @@ fn components(inputs: &Inputs<'_>, points: &[Point], own: Option<u32>) -> Vec<Co
             Component { id: c.id, name: c.name.clone(), points }
         })
         .collect()
-}
-
-fn dependencies(inputs: &Inputs<'_>) -> Vec<Dependency> {
-    let all = inputs.changes.dependencies.iter().cloned();
-    all.map(|diff::Dependency { path, old, new, dir }| Dependency { path, old, new, dir }).collect()
 }
 
 fn plan_files(inputs: &Inputs<'_>) -> Vec<PlanFile> {
