@@ -434,14 +434,16 @@ impl Session {
         let closed = Instant::now();
         let left = loop {
             let left = self.arming.differing(&texts);
-            if left.is_none() || self.is_shared() || closed.elapsed() > LATE_CLOSE {
+            // Another goat's probes stay; if it goes in the meantime, the next look finds them gone, too.
+            if left.is_none() || self.is_shared() {
+                break None;
+            }
+            if closed.elapsed() > LATE_CLOSE {
                 break left;
             }
             thread::sleep(Duration::from_millis(5));
             texts.retain(|text| text.process().is_current());
         };
-        // Another goat's probes stay. If it went in the meantime, they are gone, too.
-        let left = if left.is_some() && !self.is_shared() { self.arming.differing(&texts) } else { None };
         match left {
             Some((first, count)) => Err(Error::NotRestored { count, first }),
             None => Ok(()),
