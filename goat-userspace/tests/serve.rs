@@ -5,7 +5,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -33,6 +33,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn router() -> axum::Router {
     axum::Router::new().route("/", any(async || "hello"))
+}
+
+fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
 fn local() -> SocketAddr {
@@ -188,14 +192,13 @@ async fn listeners_are_let_go_when_the_server_stops() {
 async fn with_a_certificate_answers_are_encrypted() {
     // openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500 -subj /CN=localhost
     //   -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:localhost
-    let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
-    let tls = http::Tls::read(&path("localhost.pem"), &path("localhost.key.pem")).unwrap();
+    let tls = http::Tls::read(&testdata("localhost.pem"), &testdata("localhost.key.pem")).unwrap();
     let listener = http::bind(local()).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(http::serve_by(listener, router(), Some(tls), std::future::pending()));
 
     let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(path("localhost.pem")).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_file(testdata("localhost.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -217,14 +220,13 @@ async fn with_a_certificate_answers_are_encrypted() {
 
     let plain = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert!(!plain.contains("200 OK"), "{plain:?}");
-    let swapped = http::Tls::read(&path("localhost.key.pem"), &path("localhost.pem")).unwrap_err().to_string();
+    let swapped = http::Tls::read(&testdata("localhost.key.pem"), &testdata("localhost.pem")).unwrap_err().to_string();
     assert!(swapped.contains("localhost.key.pem holds no certificate"), "{swapped}");
 }
 
 #[tokio::test]
 async fn goat_asks_by_https() {
-    let path = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
-    let tls = http::Tls::read(&path("localhost.pem"), &path("localhost.key.pem")).unwrap();
+    let tls = http::Tls::read(&testdata("localhost.pem"), &testdata("localhost.key.pem")).unwrap();
     let listener = http::bind(local()).await.unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let router = axum::Router::new().route("/status", any(async || "{}"));
@@ -233,7 +235,7 @@ async fn goat_asks_by_https() {
     let ask = async |ca: Option<&str>| {
         let mut goat = Command::new(env!("CARGO_BIN_EXE_goat"));
         goat.args(["status", "--format", "json", "--url", &url]).env_remove("GOAT_CA");
-        ca.map(|ca| goat.arg("--ca").arg(path(ca)));
+        ca.map(|ca| goat.arg("--ca").arg(testdata(ca)));
         let ended = tokio::task::spawn_blocking(move || goat.output()).await.unwrap().unwrap();
         (
             ended.status.success(),

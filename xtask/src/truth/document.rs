@@ -3,8 +3,10 @@
 use std::{fmt::Write, fs, ops::Range, path::Path};
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 use super::{
+    Format,
     judge::{Figures, share},
     report::{Disagreement, SubjectReport},
     toolchain,
@@ -79,6 +81,20 @@ pub(crate) fn section(path: &Path, title: &str, body: &str) -> Result<()> {
         None => text = text.trim_end().to_owned() + "\n\n" + &body,
     }
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Tells of a run that is no judgement: as JSON if asked for, and in its section of the document if there is one.
+pub(super) fn tell<T: Serialize>(
+    all: &[T],
+    format: Format,
+    document: Option<&Path>,
+    title: &str,
+    markdown: fn(&[T]) -> String,
+) -> Result<()> {
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(all)?);
+    }
+    document.map_or(Ok(()), |path| section(path, title, &markdown(all)))
 }
 
 /// From a section's title up to the next one's.

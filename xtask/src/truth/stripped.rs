@@ -42,12 +42,7 @@ pub(super) fn run(goat: &Path, names: &[&str], make: Make<'_>, format: Format, d
             all.push(agreement);
         }
     }
-    if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
-    }
-    if let Some(path) = document {
-        document::section(path, document::STRIPPED, &markdown(&all))?;
-    }
+    document::tell(&all, format, document, document::STRIPPED, markdown)?;
     let different: usize = all.iter().map(|a| a.points - a.same).sum();
     ensure!(different == 0, "{different} points have other answers in the stripped build");
     Ok(())

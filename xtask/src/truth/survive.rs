@@ -66,12 +66,7 @@ pub(super) fn run(goat: &Path, commands: &[&str], runs: usize, format: Format, d
         }
         all.push(survival);
     }
-    if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
-    }
-    if let Some(path) = document {
-        document::section(path, document::SURVIVAL, &markdown(&all))?;
-    }
+    document::tell(&all, format, document, document::SURVIVAL, markdown)?;
     let different: usize = all.iter().map(|s| s.different).sum();
     ensure!(different == 0, "{different} runs did something else than without probes");
     ensure!(all.iter().all(|s| s.hits > 0 && s.not_armed == 0), "not every site was in place");

@@ -44,12 +44,7 @@ pub(super) fn run(commands: &[&str], format: Format, document: Option<&Path>) ->
         }
         all.push(agreement);
     }
-    if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
-    }
-    if let Some(path) = document {
-        document::section(path, document::TABLES, &markdown(&all))?;
-    }
+    document::tell(&all, format, document, document::TABLES, markdown)?;
     let unknown = |a: &Agreement| a.different.get("unknown").map_or(0, |d| d.instructions);
     let wrong: usize = all.iter().map(|a| unknown(a) + a.undecoded).sum();
     ensure!(wrong == 0, "{wrong} instructions have other lines in DWARF than in pclntab, and it is not known why");
