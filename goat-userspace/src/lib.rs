@@ -32,6 +32,7 @@ pub mod source;
 pub mod state;
 pub mod status;
 pub mod style;
+mod timed;
 pub mod track;
 
 pub use data_type::DataType;

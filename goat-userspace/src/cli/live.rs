@@ -202,6 +202,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            at_least: false,
             estimate: None,
         }
     }

@@ -1,6 +1,6 @@
 //! From revisions to a plan: the pipeline's arrows, one after the other.
 
-use std::{path::Path, time::Instant};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -17,6 +17,7 @@ use crate::{
     diff::{self, ChangeSet, Remarks},
     plan::{self, AppInfo, ProbePlan},
     source::{self, MarkerKind, SourceIndex},
+    timed::timed,
     track::{self, PathRule, TrackPoints},
 };
 
@@ -121,14 +122,6 @@ pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> a
         return plan.help("name the commit that it was built from with --new, or accept this with --allow-mismatch");
     }
     plan
-}
-
-/// Does `work` and says, to who asked for it, how long it took: also what `cargo xtask bench plan` reads.
-fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let done = work();
-    tracing::info!(ms = began.elapsed().as_secs_f64() * 1e3, "{what}");
-    done
 }
 
 fn app(settings: &Settings, changes: &ChangeSet) -> AppInfo {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Snapshot;
 use crate::{
     plan::ProbePlan,
-    report::{Item, Report, State, Totals, about, rfc3339},
+    report::{Item, Report, State, Totals, inexact, rfc3339},
 };
 
 /// Points in one event at most, beside those whose state has changed: a hot service's counts all change all the time. The
@@ -41,7 +41,7 @@ struct Point<'a> {
     id: u32,
     state: &'a str,
     count: u64,
-    /// The count as people read it, where it is an estimate.
+    /// The count as people read it, where it is not exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<String>,
     first_hit: Option<String>,
@@ -157,7 +157,7 @@ fn components(report: &Report) -> Vec<Component> {
 impl<'a> From<&'a Item> for Point<'a> {
     fn from(item: &'a Item) -> Self {
         let first_hit = item.first_hit.map(|at: SystemTime| rfc3339(at));
-        let about = item.estimate.map(|_| about(item.count));
+        let about = inexact(item);
         Self { id: item.id, state: item.state.as_str(), count: item.count, about, first_hit, why: item.why() }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Absent<'a> {
     /// The binary's own component.
     pub(super) component: Option<u32>,
     build: BuildContext,
+    /// Directories of which a changed file has code in the binary: their packages are in, whatever the imports say.
+    compiled: BTreeSet<&'a str>,
 }
 
 impl<'a> Absent<'a> {
@@ -28,7 +30,9 @@ impl<'a> Absent<'a> {
             .iter()
             .find(|c| import_path(&inputs.changes.modules, main_dir(c)).is_some_and(|path| path == *main));
         let build = build_context(inputs.binary.identity());
-        Self { inputs, compiled_file, component: component.map(|c| c.id), build }
+        let files = inputs.sources.files.iter().zip(compiled_file);
+        let compiled = files.filter(|(_, compiled)| compiled.is_some()).map(|(file, _)| file.path.dir()).collect();
+        Self { inputs, compiled_file, component: component.map(|c| c.id), build, compiled }
     }
 
     /// Why no point of the file was found in the binary.
@@ -42,7 +46,7 @@ impl<'a> Absent<'a> {
         let mine = components.iter().find(|c| Some(c.id) == self.component);
         // Dependencies have no component, and are compared where their packages are in the binary.
         let is_dependency = self.inputs.changes.dependency_of(&source.path).is_some();
-        if is_dependency || mine.is_some_and(|c| c.holds(dir)) {
+        if is_dependency || mine.is_some_and(|c| c.holds(dir)) || self.compiled.contains(dir) {
             // The package is in, the file is not: a constraint keeps it out, or nothing in it is called.
             return match source.left_out_by(&self.build) {
                 Some(rule) => Status::Excluded(Excluded::Excluded, rule),

@@ -19,6 +19,7 @@ use crate::{
     lines::LineSet,
     paths::RepoPath,
     source::{BlockId, FunctionId, SourceIndex},
+    timed::timed,
     track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
 };
 
@@ -55,7 +56,7 @@ pub struct Inputs<'a> {
 
 /// Makes the plan.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
-    let files = inputs.binary.files()?;
+    let files = timed("file names read", || inputs.binary.files())?;
     let paths = PathMap::with_rules(
         inputs.path_rules,
         inputs.sources.files.iter().map(|f| &f.path),
@@ -67,7 +68,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         .map(|f| paths.files.get(&f.path).and_then(|c| ids.get(c.file.as_str()).copied()))
         .collect();
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
-    let functions = if wanted.is_empty() { Vec::new() } else { inputs.binary.functions(&wanted)? };
+    let functions = timed("functions read", || inputs.binary.functions(&wanted))?;
     let mut warnings = inputs.warnings.clone();
     warnings.extend(nothing_matched(&paths, inputs.changes));
     let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);

@@ -87,6 +87,9 @@ pub struct Item {
     pub blind: usize,
     /// When it ran first.
     pub first_hit: Option<SystemTime>,
+    /// Whether it may have run more often than `count`: some of its copies can't be observed or are not armed, or it was inlined, and
+    /// where the compiler knew what an inlined call comes to, it leaves neither code nor a trace of itself in the binary.
+    pub at_least: bool,
     /// `None` if its sites were armed all the time that they were needed. Else `count` is the best estimate, and a point that is
     /// not executed was not seen to while it was watched.
     pub estimate: Option<Estimate>,
@@ -242,6 +245,7 @@ fn item(plan: &ProbePlan, point: &Point, counts: &Counts, data_type: DataType) -
         reason: point.status.reason(),
         blind: point.blind.len(),
         first_hit: None,
+        at_least: false,
         estimate: None,
     };
     match &point.status {
@@ -273,17 +277,20 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
         slots.map(|&slot| counts.slots.get(slot as usize).copied().unwrap_or_default())
     };
     let hits = sites().fold(0u64, |sum, site| sum.saturating_add(site.hits));
-    let estimate = Estimate::of(sites());
+    let inlined = instances.iter().any(|instance| instance.inlined);
     let unarmed = |site: &SlotCount| site.armed == Armed::NotArmed;
     let (all, not_armed) = (sites().count(), sites().filter(unarmed).count());
     let some_not_armed = (not_armed > 0).then(|| format!("not-armed: {not_armed} of {all} sites"));
     item.first_hit = sites().filter_map(|site| site.first_hit).min();
+    item.at_least = data_type == DataType::Count && (inlined || item.blind > 0 || not_armed > 0);
+    let estimate = Estimate::of(sites());
+    let estimate = estimate.map(|(count, e)| (count, Estimate { high: e.high.filter(|_| !item.at_least), ..e }));
+    let copies = instances.len() + item.blind;
+    let blind = (item.blind > 0).then(|| format!("{} of {copies} copies can't be observed", item.blind));
     (item.state, item.reason) = match hits {
         0 if not_armed == all => (State::NotArmed, some_not_armed),
         0 => {
             // Where copies can't be observed, not executed is no more than: not executed where it can be seen.
-            let copies = instances.len() + item.blind;
-            let blind = (item.blind > 0).then(|| format!("{} of {copies} copies can't be observed", item.blind));
             let throttled = estimate.map(|(_, estimate)| format!("{THROTTLED}: {}", estimate.times()));
             let reasons: Vec<String> = some_not_armed.into_iter().chain(throttled).chain(blind).collect();
             (State::NotExecuted, (!reasons.is_empty()).then(|| reasons.join("; ")))
@@ -294,7 +301,7 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
             let throttled = estimate.map(|(count, estimate)| {
                 format!("{THROTTLED}: {}, {}, {}", about(count), estimate.limits(), estimate.times())
             });
-            let reasons: Vec<String> = some_not_armed.into_iter().chain(throttled).collect();
+            let reasons: Vec<String> = some_not_armed.into_iter().chain(throttled).chain(blind).collect();
             (State::Covered, (!reasons.is_empty()).then(|| reasons.join("; ")))
         }
     };
@@ -372,10 +379,11 @@ mod tests {
             ..NEVER
         };
         let check = |slot, data_type, state, count, reason: Option<&str>, limits: Option<(u64, Option<u64>)>| {
-            let report = report(&[slot, NEVER, NEVER], data_type);
-            let item = &report.components[1].items[0];
+            let report = report(&[NEVER, NEVER, slot], data_type);
+            let item = &report.components[1].items[1];
             let found = (item.state, item.count, item.reason.as_deref(), item.estimate.map(|e| (e.low, e.high)));
             assert_eq!(found, (state, count, reason, limits), "{slot:?} {data_type:?}");
+            assert!(!item.at_least);
         };
         use DataType::{Bool, Count};
         let about = "throttled: ~1 000, between 900 and 1 300 times, armed for 5.00 % of 60.0 s";
@@ -384,10 +392,31 @@ mod tests {
         let watched = "throttled: armed for 5.00 % of 60.0 s";
         check(unseen, Count, State::NotExecuted, 0, Some(watched), Some((0, Some(1_200))));
         check(unseen, Bool, State::NotExecuted, 0, Some(watched), Some((0, Some(1_200))));
+        // The first point is inlined in places.
+        let report = report(&[throttled, NEVER, NEVER], Count);
+        let item = &report.components[1].items[0];
+        let about = "throttled: ~1 000, at least 900 times, armed for 5.00 % of 60.0 s";
+        assert_eq!((item.at_least, item.reason.as_deref()), (true, Some(about)));
+        assert_eq!(item.estimate.map(|e| (e.low, e.high)), Some((900, None)));
     }
 
     #[test]
-    fn copies_that_no_site_observes_weaken_not_executed_alone() {
+    fn a_count_is_a_lower_bound_where_calls_may_have_left_no_code() {
+        let check = |slots: &[SlotCount], data_type, expected: [bool; 2]| {
+            let report = report(slots, data_type);
+            let found = [0, 1].map(|index| report.components[1].items[index].at_least);
+            assert_eq!(found, expected, "{slots:?} {data_type:?}");
+        };
+        use DataType::{Bool, Count};
+        // The first point is inlined in places, the second is not.
+        check(&[hit(3, 5), NEVER, hit(1, 5)], Count, [true, false]);
+        check(&[NEVER, NEVER, NEVER], Count, [true, false]);
+        check(&[NEVER, NEVER, UNARMED], Count, [true, true]);
+        check(&[hit(3, 5), NEVER, hit(1, 5)], Bool, [false, false]);
+    }
+
+    #[test]
+    fn copies_that_no_site_observes_weaken_not_executed_and_counts() {
         // Point 2 has the site of slot 2 in one copy, and four copies without.
         let check = |slot: SlotCount, data_type, state, reason: Option<&str>| {
             let counts = Counts { taken: at(9), slots: vec![NEVER, NEVER, slot] };
@@ -399,7 +428,7 @@ mod tests {
         check(NEVER, Bool, State::NotExecuted, Some("4 of 5 copies can't be observed"));
         check(NEVER, Count, State::NotExecuted, Some("4 of 5 copies can't be observed"));
         check(hit(1, 1), Bool, State::Covered, None);
-        check(hit(1, 1), Count, State::Covered, None);
+        check(hit(1, 1), Count, State::Covered, Some("4 of 5 copies can't be observed"));
         check(UNARMED, Bool, State::NotArmed, Some("not-armed: 1 of 1 sites"));
         let mut plan = sample::plan_with_blind_copies();
         plan.points[0].blind = plan.points[1].blind.clone();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Item;
 use crate::counts::SlotCount;
 
 /// The reason's word for a point whose sites were out of the text at times.
@@ -61,8 +62,16 @@ impl Estimate {
     }
 }
 
+/// The count for people where it is not exact: `~1 234`, `≥ 12`.
+pub fn inexact(item: &Item) -> Option<String> {
+    if item.estimate.is_some() {
+        return Some(about(item.count));
+    }
+    item.at_least.then(|| format!("≥ {}", spaced(item.count)))
+}
+
 /// `~1 234`.
-pub fn about(count: u64) -> String {
+pub(super) fn about(count: u64) -> String {
     format!("~{}", spaced(count))
 }
 

@@ -69,6 +69,7 @@ pub(super) struct Point<'a> {
     reason: Option<&'a str>,
     blind: usize,
     first_hit: Option<String>,
+    at_least: bool,
     estimated: bool,
     estimate: Option<Limits>,
 }
@@ -167,6 +168,7 @@ impl<'a> From<&'a Item> for Point<'a> {
             reason: item.reason.as_deref(),
             blind: item.blind,
             first_hit: item.first_hit.map(rfc3339),
+            at_least: item.at_least,
             estimated: item.estimate.is_some(),
             estimate: item.estimate.map(|estimate| Limits {
                 low: estimate.low,
@@ -222,7 +224,7 @@ mod tests {
             "/results/0/metrics/items/0",
             json!({"id": 1, "name": "TRACK_ID_1", "count": 12, "file": "cart.go", "line": 10, "endLine": 11,
                 "lines": [10, 11], "function": "(*Cart).Add", "kind": "statement", "state": "covered", "reason": null, "blind": 0,
-                "firstHit": "2026-11-21T09:37:24.123Z", "estimated": false, "estimate": null}),
+                "firstHit": "2026-11-21T09:37:24.123Z", "atLeast": true, "estimated": false, "estimate": null}),
         );
         check("/results/0/metrics/items/2/state", json!("unobservable"));
         check("/results/0/metrics/items/2/reason", json!("speculated"));

@@ -163,6 +163,7 @@ fn point(answers: &[&Item], id: u32, data_type: DataType) -> Item {
         reason,
         blind: answers.iter().map(|item| item.blind).max().unwrap_or_default(),
         first_hit: answers.iter().filter_map(|item| item.first_hit).min(),
+        at_least: answers.iter().any(|item| item.at_least),
         estimate,
         ..decisive.clone()
     }
@@ -173,7 +174,10 @@ fn point(answers: &[&Item], id: u32, data_type: DataType) -> Item {
 fn estimate(answers: &[&Item]) -> Option<Estimate> {
     let share = |e: &Estimate| e.armed.as_secs_f64() / e.watched.as_secs_f64().max(f64::MIN_POSITIVE);
     let least = answers.iter().filter_map(|item| item.estimate).min_by(|a, b| share(a).total_cmp(&share(b)))?;
-    let limits = answers.iter().map(|item| item.estimate.map_or((item.count, Some(item.count)), |e| (e.low, e.high)));
+    let limits = answers.iter().map(|item| {
+        let exact = (item.count, Some(item.count).filter(|_| !item.at_least));
+        item.estimate.map_or(exact, |e| (e.low, e.high))
+    });
     let (low, high) = limits.fold((0u64, Some(0u64)), |(low, high), (lower, higher)| {
         (low.saturating_add(lower), high.zip(higher).map(|(high, higher)| high.saturating_add(higher)))
     });

@@ -31,7 +31,7 @@ mod xml;
 
 pub use carried::{Carried, carry};
 pub use coverage::{ComponentReport, Item, Report, State, Totals, new};
-pub use estimate::{Estimate, about};
+pub use estimate::{Estimate, inexact};
 pub use format::{Format, FormatError};
 pub use points::Points;
 pub use selection::{Listed, Order, UnknownComponent, UnknownState};

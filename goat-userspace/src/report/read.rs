@@ -71,6 +71,9 @@ struct Point {
     reason: Option<String>,
     blind: usize,
     first_hit: Option<String>,
+    /// Reports from before it was known have none.
+    #[serde(default)]
+    at_least: bool,
     /// Reports from before there were estimates have none.
     #[serde(default)]
     estimate: Option<Limits>,
@@ -137,6 +140,7 @@ fn item(point: Point) -> Result<Item, Error> {
         reason: point.reason,
         blind: point.blind,
         first_hit: first_hit.transpose()?,
+        at_least: point.at_least,
         estimate: point.estimate.as_ref().map(estimate).transpose()?,
     })
 }

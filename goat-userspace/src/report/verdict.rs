@@ -226,6 +226,7 @@ mod tests {
             reason: None,
             blind: 0,
             first_hit: None,
+            at_least: false,
             estimate: None,
         };
         Report {

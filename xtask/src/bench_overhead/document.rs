@@ -4,7 +4,7 @@ use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::{Results, plot, server::Arming, statistics::Estimate};
+use super::{Results, arming::Arming, plot, statistics::Estimate};
 
 const BEGIN: &str = "<!-- cargo xtask bench overhead --write: begin -->";
 const END: &str = "<!-- cargo xtask bench overhead --write: end -->";
@@ -16,9 +16,21 @@ pub(super) fn text(results: &Results) -> String {
     let mut line = |line: String| {
         let _ = writeln!(text, "{line}");
     };
+    if !results.rotated.is_empty() {
+        line("\n### goat on one server after the other\n".into());
+        line(
+            "| | throughput | CPU per request | failed requests | goat's own CPU |\n| --- | --- | --- | --- | --- |"
+                .into(),
+        );
+        for row in &results.rotated {
+            let (throughput, cpu) = (row.throughput.text(), row.cpu.text());
+            let goat = row.goat.map(|share| format!("{:.2} %", share * 100.0)).unwrap_or_default();
+            line(format!("| {} | {throughput} | {cpu} | {} | {goat} |", row.name, row.errors));
+        }
+    }
     if let Some(steady) = &results.server {
         line(format!(
-            "\n### A server at steady state\n\n{}: {} sites; {} changed statements in the sources. Unprobed: {:.0} requests \
+            "\n### Servers side by side\n\n{}: {} sites; {} changed statements in the sources. Unprobed: {:.0} requests \
              per second, {:.1} us of CPU each.\n",
             steady.about, steady.sites, steady.statements, steady.throughput, steady.cpu_us
         ));

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum as _;
 use serde::Serialize;
 
 use super::{
@@ -105,7 +106,7 @@ pub(super) struct Job {
 /// A variant beside the unprobed run, as ratios.
 #[derive(Serialize)]
 pub(super) struct Row {
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) cpu: Estimate,
     pub(super) wall: Estimate,
 }
@@ -119,54 +120,89 @@ struct Run {
     output: Vec<u8>,
 }
 
-enum How {
-    Alone(PathBuf),
-    /// By `goat run`, which knows nothing of it.
-    First,
-    /// By `goat run`, after another with the same state.
+/// What stands beside the unprobed run.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Which {
+    /// It itself
     Again,
-    /// While goat observes every process of the file, and has seen one.
+    /// By `goat run`, which knows nothing of it
+    First,
+    /// While goat observes every process of the file, and has seen one
     Kept,
+    /// By `goat run`, after another with the same state
+    Second,
+    /// go build -cover -covermode=set
+    Set,
+    /// go build -cover -covermode=count
+    Count,
+    /// go build -cover -covermode=atomic
+    Atomic,
+}
+
+struct Variant {
+    which: Which,
+    name: &'static str,
+    binary: PathBuf,
+}
+
+/// The unprobed program first.
+fn build(gofmt: &Gofmt, goat: &Goat, wanted: &[Which], dir: &Path) -> Result<Vec<Variant>> {
+    let plain = || gofmt.binary.clone();
+    let covered = |mode: &str| -> Result<PathBuf> {
+        let to = dir.join(format!("gofmt-{mode}"));
+        let packages = format!("-coverpkg={}", PACKAGES.join(","));
+        let flags = ["-buildvcs=false", "-cover", &format!("-covermode={mode}"), &packages];
+        variants::build(&gofmt.src.join("cmd"), "cmd/gofmt", &flags, &to)?;
+        Ok(to)
+    };
+    let mut variants = vec![Variant { which: Which::Again, name: "unprobed", binary: plain() }];
+    for which in Which::value_variants().iter().copied().filter(|which| wanted.contains(which)) {
+        let (name, binary) = match which {
+            Which::Again => ("unprobed, once more", plain()),
+            Which::First => ("goat, the first run", plain()),
+            Which::Kept => ("goat, a run of a file that it observes, with what it has seen disarmed", plain()),
+            Which::Second if !goat.has_state => continue,
+            Which::Second => ("goat, a second run with the first one's state", plain()),
+            Which::Set => ("`go build -cover -covermode=set`", covered("set")?),
+            Which::Count => ("`go build -cover -covermode=count`", covered("count")?),
+            Which::Atomic => ("`go build -cover -covermode=atomic`", covered("atomic")?),
+        };
+        variants.push(Variant { which, name, binary });
+    }
+    Ok(variants)
 }
 
 /// All variants in turn, `rounds` times.
-pub(super) fn measure(gofmt: &Gofmt, goat: &Goat, input: &[String], rounds: usize, dir: &Path) -> Result<Job> {
+pub(super) fn measure(
+    gofmt: &Gofmt,
+    goat: &Goat,
+    wanted: &[Which],
+    input: &[String],
+    rounds: usize,
+    dir: &Path,
+) -> Result<Job> {
     let plan = dir.join("gofmt.goatplan");
     let sites = goat.plan(&gofmt.repo, "INIT", &gofmt.binary, &plan)?;
-    let mut variants = vec![
-        ("unprobed".to_owned(), How::Alone(gofmt.binary.clone())),
-        ("unprobed, once more".to_owned(), How::Alone(gofmt.binary.clone())),
-        ("goat, the first run".to_owned(), How::First),
-        ("goat, a run of a file that it observes, with what it has seen disarmed".to_owned(), How::Kept),
-    ];
-    if goat.has_state {
-        variants.push(("goat, a second run with the first one's state".to_owned(), How::Again));
-    }
-    let packages = PACKAGES.join(",");
-    for mode in ["set", "count", "atomic"] {
-        let to = dir.join(format!("gofmt-{mode}"));
-        let flags = ["-buildvcs=false", "-cover", &format!("-covermode={mode}"), &format!("-coverpkg={packages}")];
-        variants::build(&gofmt.src.join("cmd"), "cmd/gofmt", &flags, &to)?;
-        variants.push((format!("`go build -cover -covermode={mode}`"), How::Alone(to)));
-    }
+    let variants = build(gofmt, goat, wanted, dir)?;
     let mut runs: Vec<Vec<Run>> = variants.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
         eprintln!("job: round {} of {rounds}", round + 1);
         for step in 0..variants.len() {
-            let index = (step + round) % variants.len();
-            let run = one(gofmt, goat, &variants[index].1, &plan, input, dir)?;
+            let turn = (step + round) % variants.len();
+            let index = if round % 2 == 0 { turn } else { variants.len() - 1 - turn };
+            let run = one(gofmt, goat, &variants[index], &plan, input, dir)?;
             ensure!(
                 runs[0].first().is_none_or(|first| (&first.output, first.code) == (&run.output, run.code)),
                 "{}: the program said something else",
-                variants[index].0
+                variants[index].name
             );
             runs[index].push(run);
         }
     }
-    let row = |(index, (name, _)): (usize, &(String, How))| {
+    let row = |(index, variant): (usize, &Variant)| {
         let pairs = || runs[index].iter().zip(&runs[0]);
         Row {
-            name: name.clone(),
+            name: variant.name,
             cpu: Estimate::of(pairs().map(|(own, plain)| own.cpu / plain.cpu)),
             wall: Estimate::of(pairs().map(|(own, plain)| own.wall / plain.wall)),
         }
@@ -179,7 +215,7 @@ pub(super) fn measure(gofmt: &Gofmt, goat: &Goat, input: &[String], rounds: usiz
     })
 }
 
-fn one(gofmt: &Gofmt, goat: &Goat, how: &How, plan: &Path, input: &[String], dir: &Path) -> Result<Run> {
+fn one(gofmt: &Gofmt, goat: &Goat, variant: &Variant, plan: &Path, input: &[String], dir: &Path) -> Result<Run> {
     let prepare = |command: &mut Command| {
         command.arg("-l").args(input).current_dir(&gofmt.src);
         command.env("GOMAXPROCS", process::cpus().to_string());
@@ -198,15 +234,15 @@ fn one(gofmt: &Gofmt, goat: &Goat, how: &How, plan: &Path, input: &[String], dir
         prepare(&mut command);
         observed(&mut command)
     };
-    match how {
-        How::Alone(binary) => alone(binary),
-        How::First => by_goat(None),
-        How::Again => {
+    match variant.which {
+        Which::Again | Which::Set | Which::Count | Which::Atomic => alone(&variant.binary),
+        Which::First => by_goat(None),
+        Which::Second => {
             let state = tempfile::tempdir_in(dir)?;
             by_goat(Some(state.path()))?;
             by_goat(Some(state.path()))
         }
-        How::Kept => {
+        Which::Kept => {
             let mut attached = goat.attach_all(&gofmt.binary, plan)?;
             attached.ready()?;
             alone(&gofmt.binary)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask bench overhead`: what goat costs a real server and a real job, beside what counters in the program cost. All
 //! variants take turns within one run, so that what else the machine does falls on each of them alike.
 
+mod arming;
 mod document;
 mod idle;
 mod job;
@@ -9,9 +10,12 @@ mod machine;
 mod observer;
 mod plot;
 mod process;
+mod rotated;
 mod server;
 mod statistics;
+mod steady;
 mod subject;
+mod text_pages;
 mod variants;
 
 use std::{env, fs, path::PathBuf, process::Command};
@@ -29,16 +33,32 @@ pub(crate) struct Args {
     subject: subject::Choice,
 
     /// Only these parts
-    #[arg(long, value_name = "PART", value_delimiter = ',', default_values = ["server", "arming", "job", "idle"])]
+    #[arg(long, value_name = "PART", value_delimiter = ',', default_values = ["rotated", "server", "arming", "job", "idle"])]
     only: Vec<Part>,
 
     /// How often every variant is started anew
     #[arg(long, value_name = "N", default_value_t = 5)]
     blocks: usize,
 
+    /// What stands beside the unprobed server
+    #[arg(long, value_name = "VARIANT", value_delimiter = ',', default_values = ["again", "bool", "count", "private", "cover", "store", "add"])]
+    variant: Vec<steady::Which>,
+
     /// How often the variants take turns in a block: each time for a second
     #[arg(long, value_name = "N", default_value_t = 20)]
     rounds: usize,
+
+    /// How often the servers that goat visits one after the other are started anew
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    rotated_blocks: usize,
+
+    /// How often they take turns while goat is at one of them: each time for a second
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    rotated_rounds: usize,
+
+    /// What stands beside the unprobed job
+    #[arg(long, value_name = "VARIANT", value_delimiter = ',', default_values = ["again", "first", "kept", "second", "set", "count", "atomic"])]
+    job_variant: Vec<job::Which>,
 
     /// How often the job's variants take turns
     #[arg(long, value_name = "N", default_value_t = 15)]
@@ -63,7 +83,9 @@ pub(crate) struct Args {
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
-    /// A server at steady state
+    /// goat on one of several servers after the other
+    Rotated,
+    /// Servers side by side
     Server,
     /// A server in the seconds after goat has begun
     Arming,
@@ -78,10 +100,12 @@ enum Part {
 struct Results {
     command: String,
     machine: Machine,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rotated: Vec<rotated::Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<server::Steady>,
+    server: Option<steady::Steady>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    arming: Option<server::Arming>,
+    arming: Option<arming::Arming>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<job::Job>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -98,25 +122,31 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut results = Results {
         command: command(),
         machine: Machine::look()?,
+        rotated: Vec::new(),
         server: None,
         arming: None,
         job: None,
         idle: Vec::new(),
     };
-    if wants(Part::Server) || wants(Part::Arming) {
+    if [Part::Rotated, Part::Server, Part::Arming].into_iter().any(wants) {
         let subject = subject::Subject::make(&args.subject, &dir.path().join("subject"))?;
         let plan = subject.plan(&goat, dir.path())?;
+        if wants(Part::Rotated) {
+            results.rotated = rotated::measure(&subject, &goat, &plan, (args.rotated_blocks, args.rotated_rounds))?;
+        }
         if wants(Part::Server) {
-            results.server = Some(server::steady(&subject, &goat, &plan, args.blocks, args.rounds, dir.path())?);
+            results.server =
+                Some(steady::measure(&subject, &goat, &plan, &args.variant, (args.blocks, args.rounds), dir.path())?);
         }
         if wants(Part::Arming) {
-            results.arming = Some(server::arming(&subject, &goat, &plan, args.blocks)?);
+            results.arming = Some(arming::measure(&subject, &goat, &plan, args.blocks)?);
         }
     }
     if wants(Part::Job) || wants(Part::Idle) {
         let gofmt = job::Gofmt::make(&dir.path().join("gofmt"))?;
         if wants(Part::Job) {
-            results.job = Some(job::measure(&gofmt, &goat, &args.job_input, args.job_rounds, dir.path())?);
+            results.job =
+                Some(job::measure(&gofmt, &goat, &args.job_variant, &args.job_input, args.job_rounds, dir.path())?);
         }
         if wants(Part::Idle) {
             results.idle = idle::measure(&gofmt, &goat, dir.path())?;

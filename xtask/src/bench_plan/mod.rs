@@ -64,11 +64,14 @@ struct Row {
     beside: Option<Duration>,
 }
 
-/// What a plan's parts took, as `GOAT_LOG=goat::cli::pipeline=info` has it.
+/// What a plan's parts took, as `GOAT_LOG=goat::timed=info` has it.
 struct Parts {
     diff: Duration,
     sources: Duration,
+    /// Opening it, and reading the functions of changed files.
     binary: Duration,
+    /// Decoding them and choosing sites.
+    sites: Duration,
 }
 
 /// Measures.
@@ -117,7 +120,14 @@ fn measure(args: &Args, goat: &Path, subject: &Subject, dir: &Path, rows: &mut V
     let plan = dir.join("bench.goatplan");
     for precision in [2, 1] {
         let beside = match &args.beside {
-            Some(command) => Some(runs(args.runs.min(3), || beside(command, subject, precision))?.wall),
+            Some(command) => match runs(args.runs.min(3), || beside(command, subject, precision)) {
+                Ok(runs) => Some(runs.wall),
+                // It may not be able to do what goat does, or not within the time that its command allows it.
+                Err(error) => {
+                    eprintln!("{}, precision {precision}: {error:#}", subject.name);
+                    None
+                }
+            },
             None => None,
         };
         for (binary, path) in [("stripped", &subject.stripped), ("DWARF", &subject.whole)] {
@@ -132,7 +142,7 @@ fn measure(args: &Args, goat: &Path, subject: &Subject, dir: &Path, rows: &mut V
                 env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GOAT_")).for_each(|(name, _)| {
                     goat.env_remove(name);
                 });
-                goat.env("GOAT_LOG", "goat::cli::pipeline=info");
+                goat.env("GOAT_LOG", "goat::timed=info");
                 goat
             };
             let whole = runs(args.runs, command)?;
@@ -167,12 +177,12 @@ fn beside(command: &str, subject: &Subject, precision: u8) -> Command {
     shell
 }
 
-/// Reads ` INFO goat::cli::pipeline: compared ms=12.5` lines.
+/// Reads ` INFO goat::timed: compared ms=12.5` lines.
 fn parts(log: &str) -> Result<Parts> {
     let took: BTreeMap<&str, f64> = log
         .lines()
         .filter_map(|line| {
-            let (what, ms) = line.split_once("goat::cli::pipeline: ")?.1.split_once(" ms=")?;
+            let (what, ms) = line.split_once("goat::timed: ")?.1.split_once(" ms=")?;
             Some((what, ms.trim().parse().ok()?))
         })
         .collect();
@@ -180,10 +190,12 @@ fn parts(log: &str) -> Result<Parts> {
         let ms = names.iter().map(|name| took.get(name).copied().with_context(|| format!("goat said no {name:?}")));
         ms.sum::<Result<f64>>().map(|ms| Duration::from_secs_f64(ms / 1e3))
     };
+    let within = part(&["file names read", "functions read"])?;
     Ok(Parts {
         diff: part(&["revisions compared"])?,
         sources: part(&["sources read"])?,
-        binary: part(&["binary opened", "sites chosen"])?,
+        binary: part(&["binary opened"])? + within,
+        sites: part(&["sites chosen"])?.saturating_sub(within),
     })
 }
 
@@ -198,8 +210,8 @@ fn said(args: &Args) -> String {
 
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| history | binary | MB | precision | files | points | sites | whole plan | CPU | memory | diff | sources | binary's part | beside |\n\
-         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        "| history | binary | MB | precision | files | points | sites | whole plan | CPU | memory | diff | sources | binary | sites | beside |\n\
+         | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in rows {
         let _ = writeln!(text, "{}", line(row));
@@ -212,13 +224,14 @@ fn line(row: &Row) -> String {
     let ms = |time: Duration| format!("{:.0} ms", time.as_secs_f64() * 1e3);
     let beside = beside.map(ms).unwrap_or_default();
     format!(
-        "| {subject} | {binary} | {megabytes:.0} | {precision} | {files} | {points} | {sites} | {} | {} | {:.0} MiB | {} | {} | {} | {beside} |",
+        "| {subject} | {binary} | {megabytes:.0} | {precision} | {files} | {points} | {sites} | {} | {} | {:.0} MiB | {} | {} | {} | {} | {beside} |",
         ms(whole.wall),
         ms(whole.cpu),
         whole.memory as f64 / f64::from(1 << 20),
         ms(parts.diff),
         ms(parts.sources),
         ms(parts.binary),
+        ms(parts.sites),
     )
 }
 
@@ -228,11 +241,19 @@ mod tests {
 
     #[test]
     fn the_parts_are_read_from_what_goat_says() {
-        let log = " INFO goat::cli::pipeline: binary opened ms=1.5\n INFO goat::cli::pipeline: revisions compared ms=2.5\nwarning: x\n \
-                   INFO goat::cli::pipeline: sources read ms=3\n INFO goat::cli::pipeline: sites chosen ms=4\n";
-        let found = parts(log).unwrap();
+        let log: String = [
+            ("binary opened", 1.5),
+            ("revisions compared", 2.5),
+            ("sources read", 3.0),
+            ("file names read", 0.5),
+            ("functions read", 2.0),
+            ("sites chosen", 6.5),
+        ]
+        .map(|(what, ms)| format!(" INFO goat::timed: {what} ms={ms}\nwarning: x\n"))
+        .concat();
+        let found = parts(&log).unwrap();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        assert_eq!((ms(found.diff), ms(found.sources), ms(found.binary)), (2.5, 3.0, 5.5));
+        assert_eq!((ms(found.diff), ms(found.sources), ms(found.binary), ms(found.sites)), (2.5, 3.0, 4.0, 4.0));
         assert!(parts("").is_err());
     }
 }

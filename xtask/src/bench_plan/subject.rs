@@ -67,7 +67,7 @@ impl Subject {
         };
         let paths = [repository, &clone].map(|path| path.to_string_lossy().into_owned());
         if !clone.exists() {
-            git(&["-c", "safe.directory=*", "clone", "-q", "--shared", "--no-checkout", &paths[0], &paths[1]])?;
+            git(&["-c", "safe.directory=*", "clone", "-q", "--no-checkout", &paths[0], &paths[1]])?;
         }
         git(&["-C", &paths[1], "checkout", "-q", "-f", "--detach", new])?;
         let name = format!("{} {old}..{new}", name_of(repository));

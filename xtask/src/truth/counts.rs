@@ -22,6 +22,12 @@ pub(super) struct Counts {
     pub(super) functions: usize,
     /// Of these, those with the same count.
     pub(super) equal: usize,
+    /// Those that goat says ran at least so often.
+    pub(super) at_least: usize,
+    /// Of these, those with the same count.
+    pub(super) at_least_equal: usize,
+    /// Functions that goat counted more often than they were called.
+    pub(super) too_high: usize,
     /// Functions that are entered more than [`HOT`] times.
     pub(super) hot: usize,
     /// Functions that the oracle's runs counted differently.
@@ -35,6 +41,9 @@ impl Counts {
     pub(super) fn add(&mut self, other: &Self) {
         self.functions += other.functions;
         self.equal += other.equal;
+        self.at_least += other.at_least;
+        self.at_least_equal += other.at_least_equal;
+        self.too_high += other.too_high;
         self.hot += other.hot;
         self.unsteady += other.unsteady;
         self.different.extend_from_slice(&other.different);
@@ -74,9 +83,13 @@ pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
             [count, ..] if expected.iter().any(|other| *other != count) => counts.unsteady += 1,
             [count, ..] => {
                 counts.functions += 1;
-                counts.equal += usize::from(count == counted);
-                if count != counted {
-                    counts.different.push(difference(point, count, counted));
+                let (same, at_least) = (count == counted, answer.at_least.contains(&point.id));
+                counts.equal += usize::from(same);
+                counts.at_least += usize::from(at_least);
+                counts.at_least_equal += usize::from(at_least && same);
+                counts.too_high += usize::from(counted > count);
+                if !same {
+                    counts.different.push(difference(point, count, counted, at_least));
                 }
             }
             [] => {}
@@ -85,6 +98,14 @@ pub(super) fn compare(case: &Case<'_>, dir: &Path) -> Result<Counts> {
     Ok(counts)
 }
 
-fn difference(point: &Point, expected: u64, counted: u64) -> String {
-    format!("{}:{} {}: oracle {expected}, goat {counted}", point.file, point.line, point.function)
+fn difference(point: &Point, expected: u64, counted: u64, at_least: bool) -> String {
+    let said = if at_least { "at least " } else { "" };
+    format!("{}:{} {}: oracle {expected}, goat {said}{counted}", point.file, point.line, point.function)
+}
+
+impl Counts {
+    /// The functions whose counts goat gives as exact, and those of them with the same count.
+    pub(super) fn exact(&self) -> (usize, usize) {
+        (self.functions - self.at_least, self.equal - self.at_least_equal)
+    }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Format,
+    counts::Counts,
     judge::{Figures, share},
     report::{Disagreement, SubjectReport},
     toolchain,
@@ -173,13 +174,19 @@ fn counts(text: &mut String, subjects: &[SubjectReport]) {
         return;
     }
     *text += "\n## Counts\n\nCalls of each function at func granularity, against the counter of its first block. Functions that are \
-              entered more than 10 000 times are left out.\n\n| | functions | equal | | hot | unsteady |\n| --- | ---: | ---: | ---: | ---: | ---: |\n";
+              entered more than 10 000 times are left out. *Exact*: what goat gives as the count; it gives the others as *at \
+              least* so many. *Too high*: more than were.\n\n| | functions | equal | | exact | equal | | at least | equal | too high | hot | unsteady |\n\
+              | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     for (subject, counts) in subjects.iter().filter_map(|s| Some((s, s.counts()?))) {
         let equal = share(counts.equal, counts.functions);
+        let (exact, exact_equal) = counts.exact();
+        let Counts { functions, equal: all_equal, at_least, at_least_equal, too_high, hot, unsteady, .. } = counts;
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {equal:.2} % | {} | {} |",
-            subject.name, counts.functions, counts.equal, counts.hot, counts.unsteady
+            "| {} | {functions} | {all_equal} | {equal:.2} % | {exact} | {exact_equal} | {:.2} % | {at_least} | {at_least_equal} | {too_high} | \
+             {hot} | {unsteady} |",
+            subject.name,
+            share(exact_equal, exact)
         );
     }
     let different = subjects.iter().filter_map(SubjectReport::counts).flat_map(|counts| counts.different);

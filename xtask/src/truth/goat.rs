@@ -1,7 +1,7 @@
 //! goat under judgement: its plan for a program, and its answer after a drive. Seen from outside, by its JSON.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -135,6 +135,8 @@ pub(super) fn clean(goat: &Path) -> Command {
 pub(super) struct Answer {
     /// By id, of the points that were observed: how often they ran, or whether.
     pub(super) counts: BTreeMap<u32, u64>,
+    /// Those of them that may have run more often, as goat says.
+    pub(super) at_least: BTreeSet<u32>,
     /// Points of which goat does not know, since no probe of theirs was in place.
     pub(super) not_armed: usize,
 }
@@ -157,10 +159,12 @@ struct Metrics {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Item {
     id: u32,
     count: u64,
     state: String,
+    at_least: bool,
 }
 
 impl Answer {
@@ -170,6 +174,9 @@ impl Answer {
         let mut answer = Self::default();
         let items = report.results.into_iter().flat_map(|c| c.metrics.items).chain(report.no_component);
         for item in items {
+            if item.at_least {
+                answer.at_least.insert(item.id);
+            }
             match &*item.state {
                 "covered" => *answer.counts.entry(item.id).or_default() = item.count.max(1),
                 "not-executed" => *answer.counts.entry(item.id).or_default() += 0,
@@ -185,6 +192,7 @@ impl Answer {
         for (id, count) in other.counts {
             *self.counts.entry(id).or_default() += count;
         }
+        self.at_least.extend(other.at_least);
         self.not_armed = self.not_armed.max(other.not_armed);
     }
 }

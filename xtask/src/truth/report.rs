@@ -189,10 +189,19 @@ pub(super) fn text(report: &SubjectReport) -> String {
     text += &figures(&format!("{}, all of it", report.name), &report.total(), changed);
     if let Some(counts) = report.counts() {
         let share = super::judge::share(counts.equal, counts.functions);
+        let (exact, exact_equal) = counts.exact();
         let _ = writeln!(
             text,
-            "-- {}, calls: {} functions, equal {} ({share:.2} %), hot {}, unsteady {}",
-            report.name, counts.functions, counts.equal, counts.hot, counts.unsteady
+            "-- {}, calls: {} functions, equal {} ({share:.2} %), exact {exact}, equal {exact_equal}, at least {}, equal {}, too high {}, \
+             hot {}, unsteady {}",
+            report.name,
+            counts.functions,
+            counts.equal,
+            counts.at_least,
+            counts.at_least_equal,
+            counts.too_high,
+            counts.hot,
+            counts.unsteady
         );
         for line in &counts.different {
             let _ = writeln!(text, "   {line}");

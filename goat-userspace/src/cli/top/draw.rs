@@ -14,7 +14,7 @@ use super::{
     view::{Pane, View},
 };
 use crate::{
-    report::{Item, State, Totals, about, rfc3339},
+    report::{Item, State, Totals, inexact, rfc3339},
     style::printable,
 };
 
@@ -186,7 +186,7 @@ fn place_in(item: &Item, listed: &Place) -> String {
 fn point_row(item: &Item, place: &str, width: usize, paint: Paint) -> Line<'static> {
     let (sign, style) = paint.state(item.state);
     let says = match item.state {
-        State::Covered => item.estimate.map_or_else(|| format!("{}x", item.count), |_| about(item.count)),
+        State::Covered => inexact(item).unwrap_or_else(|| format!("{}x", item.count)),
         State::Unobservable | State::Excluded => item.reason_word().unwrap_or(item.state.words()).to_owned(),
         State::NotExecuted => "0x".to_owned(),
         State::NotArmed => item.state.words().to_owned(),
@@ -209,7 +209,7 @@ fn point_row(item: &Item, place: &str, width: usize, paint: Paint) -> Line<'stat
 fn about_point(item: &Item) -> String {
     let mut text = format!("{} {}: {}", item.place(), item.function, item.state.words());
     if item.state == State::Covered {
-        let count = item.estimate.map_or_else(|| format!("{}x", item.count), |_| about(item.count));
+        let count = inexact(item).unwrap_or_else(|| format!("{}x", item.count));
         text += &format!(", {count}");
     }
     if let Some(first) = item.first_hit {

@@ -43,7 +43,7 @@ fn each_changed_line_says_what_is_known_of_it() {
     let page = page(&sample::plan(), DataType::Count);
     let check = |number, expected: &str| assert_eq!(line(&page, number), expected);
     check(9, "\tline9(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)");
-    check(10, "✓\tline10(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)12 ×, first 2026-11-21 09:37:24 UTC");
+    check(10, "✓\tline10(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)≥ 12 ×, first 2026-11-21 09:37:24 UTC");
     check(11, "✓\tline11(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)");
     check(12, "✗\tline12(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)not executed");
     check(13, "+\tline13(a &lt; b &amp;&amp; &quot;&lt;i&gt;&quot;)");

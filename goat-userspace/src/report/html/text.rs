@@ -4,7 +4,7 @@ use std::{fmt::Write, time::SystemTime};
 
 use crate::{
     DataType,
-    report::{Item, State, estimate::about, rfc3339},
+    report::{Item, State, estimate::inexact, rfc3339},
 };
 
 /// Safe as text and inside quoted attributes.
@@ -39,8 +39,9 @@ pub(super) fn clock(at: SystemTime) -> String {
 pub(super) fn say(item: &Item, data_type: DataType) -> String {
     let mut text = match (item.state, data_type) {
         (State::Covered, DataType::Bool) => "ran".into(),
-        (State::Covered, DataType::Count) if item.estimate.is_some() => format!("{} ×", about(item.count)),
-        (State::Covered, DataType::Count) => format!("{} ×", item.count),
+        (State::Covered, DataType::Count) => {
+            format!("{} ×", inexact(item).unwrap_or_else(|| item.count.to_string()))
+        }
         (state, _) => state.words().to_string(),
     };
     if let Some(first) = item.first_hit {
