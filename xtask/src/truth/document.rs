@@ -169,6 +169,9 @@ fn unobservable(text: &mut String, subjects: &[SubjectReport]) {
     }
 }
 
+const WHERE_COUNTS_DIFFER: &str = "\nWhere they differ, a call was inlined without leaving an instruction: its result was known, or part of \
+     another instruction. The binary does not say that there was one, and goat counts the other copies only:\n\n";
+
 fn counts(text: &mut String, subjects: &[SubjectReport]) {
     if subjects.iter().all(|s| s.counts().is_none()) {
         return;
@@ -191,7 +194,7 @@ fn counts(text: &mut String, subjects: &[SubjectReport]) {
     }
     let different = subjects.iter().filter_map(SubjectReport::counts).flat_map(|counts| counts.different);
     for (number, line) in different.take(4 * EXAMPLES).enumerate() {
-        *text += if number == 0 { "\nWhere they differ:\n\n" } else { "" };
+        *text += if number == 0 { WHERE_COUNTS_DIFFER } else { "" };
         let _ = writeln!(text, "- {line}");
     }
 }

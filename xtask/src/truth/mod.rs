@@ -121,8 +121,9 @@ pub(crate) struct Args {
 
 impl Args {
     /// The document, as far as it has come: all of it takes long.
+    /// Nothing, from the first subject on of which a program could not be judged: its figures would be too good.
     fn write(&self, reports: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
-        if self.write {
+        if self.write && reports.iter().all(|report| report.failed.is_empty()) {
             document::write(&repository::root().join(DOCUMENT), reports, variants)?;
         }
         Ok(())
