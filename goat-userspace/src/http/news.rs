@@ -52,7 +52,8 @@ struct Point<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Component {
-    id: u32,
+    /// `None`: of the points that are in none, where there is no component at all.
+    id: Option<u32>,
     total: usize,
     covered: usize,
     covered_rate: usize,
@@ -151,7 +152,10 @@ fn components(report: &Report) -> Vec<Component> {
         unobservable: totals.unobservable,
         excluded: totals.excluded,
     };
-    report.components.iter().map(|component| view(component.id, component.totals)).collect()
+    if report.components.is_empty() {
+        return vec![view(None, Totals::of(&report.no_component))];
+    }
+    report.components.iter().map(|component| view(Some(component.id), component.totals)).collect()
 }
 
 impl<'a> From<&'a Item> for Point<'a> {

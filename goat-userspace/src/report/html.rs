@@ -15,7 +15,7 @@ mod tree;
 use std::fmt::Write;
 
 use self::{diff::Change, text::escape};
-use super::{ComponentReport, Report, rfc3339};
+use super::{ComponentReport, Item, Report, Totals, rfc3339};
 use crate::{DataType, plan::ProbePlan, status::Status};
 pub use policy::policy;
 
@@ -59,11 +59,21 @@ pub struct Live<'a> {
     pub plan: &'a str,
 }
 
+impl<'a> Page<'a> {
+    fn items(&self) -> &'a [Item] {
+        self.component.map_or(&self.report.no_component, |component| &component.items)
+    }
+
+    fn totals(&self) -> Totals {
+        self.component.map_or_else(|| Totals::of(self.items()), |component| component.totals)
+    }
+}
+
 /// The page.
 pub fn render(page: &Page<'_>) -> String {
     let Page { plan, report, component, status, live } = *page;
     let change = Change::of(page);
-    let totals = component.map(|component| component.totals).unwrap_or_default();
+    let totals = page.totals();
     let number = component.map(|component| component.id.to_string()).unwrap_or_default();
     fill(PAGE, |name, out| match name {
         "policy" => own_policy(live, out),

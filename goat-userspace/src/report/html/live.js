@@ -57,7 +57,7 @@ function listen() {
 
 function showNews({ points: news, components, taken }) {
   const more = news.filter(showPoint).length;
-  const own = components.find(({ id }) => String(id) === page.component);
+  const own = components.find(({ id }) => String(id ?? "") === page.component);
   if (own) showTotals(own);
   drawOn(taken, news, own?.total);
   if (more) {

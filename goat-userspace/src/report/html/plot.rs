@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Page;
-use crate::report::{Item, rfc3339};
+use crate::report::rfc3339;
 
 /// The drawing, in its own units: plot.js has the same.
 const LEFT: f64 = 34.0;
@@ -25,13 +25,13 @@ struct Curve {
 
 impl Curve {
     fn of(page: &Page<'_>) -> Self {
-        let items: &[Item] = page.component.map_or(&[], |component| &component.items);
+        let items = page.items();
         let mut hits: Vec<SystemTime> = items.iter().filter_map(|item| item.first_hit).collect();
         hits.sort_unstable();
         let started = page.status.and_then(|status| status.started);
         let end = page.report.taken.max(hits.last().copied().unwrap_or(page.report.taken));
         let begin = hits.first().copied().into_iter().chain(started).min().unwrap_or(end).min(end);
-        Self { begin, end, hits, total: page.component.map_or(0, |component| component.totals.total) }
+        Self { begin, end, hits, total: page.totals().total }
     }
 
     fn x(&self, at: SystemTime) -> f64 {
@@ -87,7 +87,7 @@ pub(super) fn data(page: &Page<'_>, out: &mut String) {
     let millis = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
     let (begin, end) = (millis(curve.begin), millis(curve.end));
     let _ = write!(out, "{{\"begin\":{begin},\"end\":{end},\"total\":{},\"hits\":{{", curve.total);
-    let items: &[Item] = page.component.map_or(&[], |component| &component.items);
+    let items = page.items();
     for (n, (id, hit)) in items.iter().filter_map(|item| Some((item.id, item.first_hit?))).enumerate() {
         let comma = if n > 0 { "," } else { "" };
         let _ = write!(out, "{comma}\"{id}\":{}", millis(hit).saturating_sub(begin));

@@ -62,6 +62,14 @@ fn not_executed_says_where_it_could_not_look() {
 }
 
 #[test]
+fn where_there_is_no_component_the_points_count_all_the_same() {
+    let mut plan = sample::plan();
+    plan.components.clear();
+    plan.component = None;
+    assert!(page(&plan, DataType::Bool).contains("1 of 2 points have run"));
+}
+
+#[test]
 fn bool_does_not_claim_to_have_counted() {
     assert!(line(&page(&sample::plan(), DataType::Bool), 10).ends_with("ran, first 2026-11-21 09:37:24 UTC"));
 }
