@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         measure(args, &goat, &subject?, &dir, &mut rows)?;
     }
     ensure!(!rows.is_empty(), "there is nothing to measure: name a --subject, or leave --no-generated out");
-    let tables = format!("    {}\n\n{}\n\n{}", said(args), machine.text(), table(&rows));
+    let tables = format!("`{}`\n\n{}\n\n{}", said(args), machine.text(), table(&rows));
     println!("{tables}");
     if args.write {
         marked::write("plan", &tables)?;
