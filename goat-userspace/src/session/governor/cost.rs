@@ -30,8 +30,8 @@ impl Costs {
             ProbeClass::Stepped | ProbeClass::Fault => self.stepped,
         };
         // Among a server's own work a trap finds the kernel's code and goat's map gone from the caches: where there were 19 of them
-        // in a request they cost twice what an emulated one costs by itself, and four times that where the budget lets through one
-        // in five requests.
+        // in a request they cost twice what an emulated one costs by itself, and about four times that where the budget lets
+        // through one in five requests; rather too much than too little.
         Cost { itself, in_all: itself + 3.0 * self.emulated }
     }
 }
