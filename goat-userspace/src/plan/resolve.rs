@@ -68,7 +68,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         .map(|f| paths.files.get(&f.path).and_then(|c| ids.get(c.file.as_str()).copied()))
         .collect();
     let wanted: Vec<FileId> = compiled_file.iter().flatten().copied().collect();
-    let functions = timed("functions read", || inputs.binary.functions(&wanted))?;
+    let read = || if wanted.is_empty() { Ok(Vec::new()) } else { inputs.binary.functions(&wanted) };
+    let functions = timed("functions read", read)?;
     let mut warnings = inputs.warnings.clone();
     warnings.extend(nothing_matched(&paths, inputs.changes));
     let agreement = Agreement::new(inputs.sources, &compiled_file, &functions);

@@ -4,7 +4,7 @@ use std::{fmt::Write, fs, path::Path};
 
 use anyhow::{Context, Result};
 
-use super::{Results, arming::Arming, plot, statistics::Estimate};
+use super::{Results, arming::Arming, plot, statistics::Estimate, steady::Row};
 
 const BEGIN: &str = "<!-- cargo xtask bench overhead --write: begin -->";
 const END: &str = "<!-- cargo xtask bench overhead --write: end -->";
@@ -18,15 +18,7 @@ pub(super) fn text(results: &Results) -> String {
     };
     if !results.rotated.is_empty() {
         line("\n### goat on one server after the other\n".into());
-        line(
-            "| | throughput | CPU per request | failed requests | goat's own CPU |\n| --- | --- | --- | --- | --- |"
-                .into(),
-        );
-        for row in &results.rotated {
-            let (throughput, cpu) = (row.throughput.text(), row.cpu.text());
-            let goat = row.goat.map(|share| format!("{:.2} %", share * 100.0)).unwrap_or_default();
-            line(format!("| {} | {throughput} | {cpu} | {} | {goat} |", row.name, row.errors));
-        }
+        line(servers(&results.rotated));
     }
     if let Some(steady) = &results.server {
         line(format!(
@@ -34,20 +26,7 @@ pub(super) fn text(results: &Results) -> String {
              per second, {:.1} us of CPU each.\n",
             steady.about, steady.sites, steady.statements, steady.throughput, steady.cpu_us
         ));
-        line(
-            "| | throughput | CPU per request | failed requests | goat's own CPU |\n| --- | --- | --- | --- | --- |"
-                .into(),
-        );
-        for row in &steady.rows {
-            let goat = row.goat.map(|share| format!("{:.2} %", share * 100.0)).unwrap_or_default();
-            line(format!(
-                "| {} | {} | {} | {} | {goat} |",
-                row.name,
-                row.throughput.text(),
-                row.cpu.text(),
-                row.errors
-            ));
-        }
+        line(servers(&steady.rows));
     }
     if let Some(arming) = &results.arming {
         line(format!(
@@ -100,6 +79,17 @@ pub(super) fn text(results: &Results) -> String {
         }
     }
     text
+}
+
+/// Servers beside the unprobed one.
+fn servers(rows: &[Row]) -> String {
+    let row = |row: &Row| {
+        let Row { name, throughput, cpu, errors, goat } = row;
+        let goat = goat.map(|share| format!("{:.2} %", share * 100.0)).unwrap_or_default();
+        format!("\n| {name} | {} | {} | {errors} | {goat} |", throughput.text(), cpu.text())
+    };
+    let head = "| | throughput | CPU per request | failed requests | goat's own CPU |\n| --- | --- | --- | --- | --- |";
+    head.to_owned() + &rows.iter().map(row).collect::<String>()
 }
 
 /// Puts `text` between the marks in performance.md, or at its end, and the plot beside it.

@@ -17,7 +17,7 @@ use super::{
     observer::Goat,
     process::{self, CpuClock, Running},
     statistics::Estimate,
-    variants,
+    turns, variants,
 };
 use crate::truth::toolchain;
 
@@ -187,9 +187,7 @@ pub(super) fn measure(
     let mut runs: Vec<Vec<Run>> = variants.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
         eprintln!("job: round {} of {rounds}", round + 1);
-        for step in 0..variants.len() {
-            let turn = (step + round) % variants.len();
-            let index = if round % 2 == 0 { turn } else { variants.len() - 1 - turn };
+        for index in turns::order(round, variants.len()) {
             let run = one(gofmt, goat, &variants[index], &plan, input, dir)?;
             ensure!(
                 runs[0].first().is_none_or(|first| (&first.output, first.code) == (&run.output, run.code)),

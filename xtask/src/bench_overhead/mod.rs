@@ -16,6 +16,7 @@ mod statistics;
 mod steady;
 mod subject;
 mod text_pages;
+mod turns;
 mod variants;
 
 use std::{env, fs, path::PathBuf, process::Command};
@@ -101,7 +102,7 @@ struct Results {
     command: String,
     machine: Machine,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    rotated: Vec<rotated::Row>,
+    rotated: Vec<steady::Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<steady::Steady>,
     #[serde(skip_serializing_if = "Option::is_none")]

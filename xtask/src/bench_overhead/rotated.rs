@@ -5,14 +5,15 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde::Serialize;
 
 use super::{
     load::Second,
     observer::{Goat, Mode},
     server::{Server, WARM},
     statistics::Estimate,
+    steady::Row,
     subject::Subject,
+    turns,
 };
 
 /// What a server has in a phase, and as many servers as that.
@@ -24,17 +25,6 @@ const KINDS: [(&str, Option<Mode>); 4] = [
 ];
 /// Rounds of load after goat has begun, before steady state is measured.
 const SETTLE: usize = 4;
-
-/// A kind of counting, as ratios to no goat.
-#[derive(Serialize)]
-pub(super) struct Row {
-    pub(super) name: &'static str,
-    pub(super) throughput: Estimate,
-    pub(super) cpu: Estimate,
-    pub(super) errors: u64,
-    /// CPU that goat itself used, as a share of one core.
-    pub(super) goat: Option<f64>,
-}
 
 /// A kind's seconds in one round of all phases: the logarithms' sums.
 #[derive(Clone, Copy, Default)]
@@ -72,10 +62,8 @@ pub(super) fn measure(
                 }
             }
             for round in 0..SETTLE + rounds {
-                for step in 0..servers.len() {
-                    // There and back: each kind follows one with goat and one without.
-                    let turn = (step + round) % servers.len();
-                    let at = if round % 2 == 0 { turn } else { servers.len() - 1 - turn };
+                // Each kind follows one with goat and one without.
+                for at in turns::order(round, servers.len()) {
                     let kind = kind_of(at);
                     let attached = goats.iter().find(|(of, _)| *of == kind).map(|(_, attached)| attached);
                     let clock = attached.map(|attached| attached.clock()).transpose()?;

@@ -19,8 +19,6 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Seconds under load before anything is measured.
 pub(super) const WARM: usize = 3;
-/// Seconds under load after goat has begun, before steady state is measured.
-pub(super) const SETTLE: usize = 8;
 
 /// A server that is up.
 pub(super) struct Server {

@@ -14,11 +14,14 @@ use super::{
     load::Second,
     observer::{Attached, Goat, Mode},
     process::CpuClock,
-    server::{SETTLE, Server, WARM},
+    server::{Server, WARM},
     statistics::Estimate,
     subject::Subject,
-    text_pages, variants,
+    text_pages, turns, variants,
 };
+
+/// Seconds under load after goat has begun, before steady state is measured.
+const SETTLE: usize = 8;
 
 /// The table of steady states.
 #[derive(Serialize)]
@@ -36,7 +39,7 @@ pub(super) struct Steady {
 /// A variant beside the unprobed server, as ratios.
 #[derive(Serialize)]
 pub(super) struct Row {
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) throughput: Estimate,
     pub(super) cpu: Estimate,
     pub(super) errors: u64,
@@ -121,10 +124,7 @@ pub(super) fn measure(
             servers.iter().map(|s| s.goat.as_ref().map(Attached::clock).transpose()).collect::<Result<_>>()?;
         let mut spent = vec![Duration::ZERO; variants.len()];
         for round in 0..rounds {
-            for step in 0..variants.len() {
-                // Each begins in turn, there and back: what follows what changes from round to round.
-                let turn = (step + round) % variants.len();
-                let index = if round % 2 == 0 { turn } else { variants.len() - 1 - turn };
+            for index in turns::order(round, variants.len()) {
                 let before = clocks[index].map(CpuClock::now).transpose()?;
                 seconds[index].push(servers[index].server.second()?);
                 if let (Some(before), Some(clock)) = (before, clocks[index]) {
@@ -144,7 +144,7 @@ pub(super) fn measure(
         let own = &seconds[index];
         let pairs = || own.iter().zip(plain);
         Row {
-            name: variant.name.to_owned(),
+            name: variant.name,
             throughput: Estimate::of(pairs().map(|(own, plain)| own.throughput / plain.throughput)),
             cpu: Estimate::of(pairs().map(|(own, plain)| own.cpu_us / plain.cpu_us)),
             errors: own.iter().map(|s| s.errors).sum(),

@@ -186,7 +186,7 @@ fn place_in(item: &Item, listed: &Place) -> String {
 fn point_row(item: &Item, place: &str, width: usize, paint: Paint) -> Line<'static> {
     let (sign, style) = paint.state(item.state);
     let says = match item.state {
-        State::Covered => inexact(item).unwrap_or_else(|| format!("{}x", item.count)),
+        State::Covered => times(item),
         State::Unobservable | State::Excluded => item.reason_word().unwrap_or(item.state.words()).to_owned(),
         State::NotExecuted => "0x".to_owned(),
         State::NotArmed => item.state.words().to_owned(),
@@ -205,12 +205,16 @@ fn point_row(item: &Item, place: &str, width: usize, paint: Paint) -> Line<'stat
     ])
 }
 
+/// How often the point ran: `6x`, `~1 234`, `≥ 6`.
+fn times(item: &Item) -> String {
+    inexact(item).unwrap_or_else(|| format!("{}x", item.count))
+}
+
 /// A point in full.
 fn about_point(item: &Item) -> String {
     let mut text = format!("{} {}: {}", item.place(), item.function, item.state.words());
     if item.state == State::Covered {
-        let count = inexact(item).unwrap_or_else(|| format!("{}x", item.count));
-        text += &format!(", {count}");
+        text += &format!(", {}", times(item));
     }
     if let Some(first) = item.first_hit {
         text += &format!(", first at {}", rfc3339(first));
