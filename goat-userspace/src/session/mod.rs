@@ -187,9 +187,9 @@ pub fn open(plan: &Arc<ProbePlan>, options: &Options) -> Result<Session, Error> 
         options.disarm_by,
         !disarm,
     ));
-    let throttle = |share| {
+    let throttle = |budget| {
         let (ledger, arming) = (Arc::clone(&ledger), Arc::clone(&arming));
-        Throttle::new(&settled, share, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
+        Throttle::new(&settled, budget, ledger, arming, Arc::clone(&breakpoints), Arc::clone(&counters))
     };
     let duties = Duties {
         coverage: disarm.then(|| Coverage::new(&settled, &options.skip)),

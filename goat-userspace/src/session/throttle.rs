@@ -19,6 +19,9 @@ use crate::{
     plan::{ProbePlan, Slot},
 };
 
+/// Which part of the budget traps may take. The rest is for what can't be counted: the pages of text that are the process's own
+/// for as long as a breakpoint is in them, and how far what a trap is charged with may be from what it costs.
+const PART_FOR_TRAPS: f64 = 0.5;
 /// How long nothing is looked at while breakpoints are to be left where they are.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -96,10 +99,10 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Keeps the cost of `plan`'s sites under `share`.
+    /// Keeps the cost of `plan`'s sites under `budget`, a share of the targets' CPU time.
     pub(super) fn new(
         plan: &ProbePlan,
-        share: f64,
+        budget: f64,
         ledger: Arc<Ledger>,
         arming: Arc<Arming>,
         outlet: Arc<Breakpoints>,
@@ -115,7 +118,7 @@ impl Throttle {
             slots.push(together.into());
         }
         let costs = Costs::default();
-        let mut governor = Governor::new(share, classes.iter().map(|class| costs.of(*class)));
+        let mut governor = Governor::new(PART_FOR_TRAPS * budget, classes.iter().map(|class| costs.of(*class)));
         // What can't be taken out is not the governor's to take out.
         for (index, slots) in (0..).zip(&slots) {
             if !outlet.relinks() && !slots.iter().all(|slot| arming.is_writable(*slot)) {

@@ -25,11 +25,11 @@ fn within_the_budget_every_hit_is_counted() {
     let plan = program.plan(&[(program.find("work", "LEAQ"), None), (program.find("pick", "CMPQ"), None)]);
     let mut running = Running::start(&program);
     let session = attach(&plan, &running, &tight());
-    // 300 hits take 3 ms, and a second's budget is 10.
-    let unprobed = running.ask("work 1 300");
-    assert_eq!(running.ask("work 1 300"), unprobed);
+    // 150 hits take 1.5 ms, and of a second's budget of 10 half is for traps.
+    let unprobed = running.ask("work 1 150");
+    assert_eq!(running.ask("work 1 150"), unprobed);
     let counts = session.counts();
-    assert_eq!((counts.slots[0].hits, counts.slots[0].sampled), (600, None));
+    assert_eq!((counts.slots[0].hits, counts.slots[0].sampled), (300, None));
     assert_eq!(counts.slots[1], SlotCount { armed: Armed::Armed, ..SlotCount::default() });
     session.detach().unwrap();
 }
