@@ -24,6 +24,7 @@ pub mod diff;
 pub mod fuzzing;
 pub mod http;
 pub mod lines;
+mod parallel;
 pub mod paths;
 pub mod plan;
 pub mod report;

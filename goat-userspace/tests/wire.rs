@@ -114,7 +114,12 @@ fn point(id: u32) -> Point {
         lines: LineSet::from_iter([id]),
         function: "f".into(),
         kind: "statement".into(),
-        status: Status::Observed(vec![Instance { function: "main.f".into(), inlined: false, sites: vec![id - 1] }]),
+        status: Status::Observed(vec![Instance {
+            function: "main.f".into(),
+            inlined: false,
+            foldable: false,
+            sites: vec![id - 1],
+        }]),
         blind: Vec::new(),
     }
 }

@@ -97,8 +97,12 @@ fn replace(plan: &mut ProbePlan, rows: &Rows, sites: BTreeMap<VirtAddr, Site>) {
         for (slot, function) in slots {
             by_function.entry(function).or_default().push(slot);
         }
-        let instance =
-            |(function, sites): (&str, Vec<Slot>)| Instance { function: function.into(), inlined: false, sites };
+        let instance = |(function, sites): (&str, Vec<Slot>)| Instance {
+            function: function.into(),
+            inlined: false,
+            foldable: false,
+            sites,
+        };
         let instances: Vec<Instance> = by_function.into_iter().map(instance).collect();
         point.blind.clear();
         point.status = match instances.is_empty() {

@@ -16,6 +16,20 @@ struct Program {
     falsely_covered: Vec<Disagreement>,
     not_armed: usize,
     changed_output: usize,
+    counts: Option<Counts>,
+}
+
+/// Calls of functions.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Counts {
+    functions: usize,
+    equal: usize,
+    /// Of `functions` and of `equal`: those that goat gives as a lower bound.
+    at_least: usize,
+    at_least_equal: usize,
+    too_high: usize,
+    different: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +72,29 @@ fn no_line_that_did_not_run_is_covered_on_an_emulated_arm64() -> Result<()> {
     nothing_is_falsely_covered(&["--arm64"].into_iter().chain(only).collect::<Vec<_>>())
 }
 
-fn nothing_is_falsely_covered(args: &[&str]) -> Result<()> {
+/// Functions of which some inlined calls have left no code.
+const INLINED_WITHOUT_A_TRACE: &[&str] = &["foldedcalls", "inlinefold", "inlinetwice", "methodvalues", "wrappers"];
+
+#[test]
+fn a_count_that_is_given_as_exact_is() -> Result<()> {
+    if kernel::is_missing() {
+        return Ok(());
+    }
+    let only = INLINED_WITHOUT_A_TRACE.iter().flat_map(|name| ["--only", name]);
+    let programs = judge(&["--counts"].into_iter().chain(only).collect::<Vec<_>>())?;
+    let mut bounds = 0;
+    for Program { program, counts, .. } in programs {
+        let counts = counts.with_context(|| format!("{program}: its calls were not counted"))?;
+        let exact = (counts.functions - counts.at_least, counts.equal - counts.at_least_equal);
+        ensure!(exact.0 > 0 && exact.0 == exact.1, "{program}: {exact:?} are exact: {:?}", counts.different);
+        ensure!(counts.too_high == 0, "{program}: {:?}", counts.different);
+        bounds += counts.at_least - counts.at_least_equal;
+    }
+    ensure!(bounds > 0, "no call was inlined without a trace: nothing was tried");
+    Ok(())
+}
+
+fn judge(args: &[&str]) -> Result<Vec<Program>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the crate lies in the repository")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut xtask = Command::new(cargo);
@@ -68,7 +104,11 @@ fn nothing_is_falsely_covered(args: &[&str]) -> Result<()> {
     // It fails on what is looked for here, but says first what it found.
     let programs: Vec<Program> = serde_json::from_str(&outcome.stdout).with_context(|| outcome.stderr.clone())?;
     ensure!(!outcome.stderr.contains("could not be judged"), "{}", outcome.stderr);
+    Ok(programs)
+}
 
+fn nothing_is_falsely_covered(args: &[&str]) -> Result<()> {
+    let programs = judge(args)?;
     let mut wrong = String::new();
     for program in &programs {
         for one in &program.falsely_covered {

@@ -9,7 +9,7 @@ use crate::repository;
 
 /// goat's modules by layer: a module may name those of lower layers. Those of layer 0 may name each other.
 const LAYERS: [&[&str]; 8] = [
-    &["addr", "lines", "counts", "status", "paths", "data_type", "style", "timed"],
+    &["addr", "lines", "counts", "status", "paths", "data_type", "style", "timed", "parallel"],
     &["diff", "source", "binary"],
     &["track", "cfg"],
     &["plan"],

@@ -96,7 +96,12 @@ pub(super) fn huge(points: u32) -> ProbePlan {
             status: if id.is_multiple_of(17) {
                 Status::Unobservable(Unobservable::Speculated)
             } else {
-                Status::Observed(vec![Instance { function: "f".into(), inlined: false, sites: vec![id - 1] }])
+                Status::Observed(vec![Instance {
+                    function: "f".into(),
+                    inlined: false,
+                    foldable: false,
+                    sites: vec![id - 1],
+                }])
             },
             blind: Vec::new(),
         }
@@ -113,7 +118,9 @@ pub(super) fn huge(points: u32) -> ProbePlan {
 
 /// A small change with a point in every state.
 pub(super) fn cart() -> ProbePlan {
-    let at = |slot: u32| Status::Observed(vec![Instance { function: "f".into(), inlined: false, sites: vec![slot] }]);
+    let at = |slot: u32| {
+        Status::Observed(vec![Instance { function: "f".into(), inlined: false, foldable: false, sites: vec![slot] }])
+    };
     let speculated = Status::Unobservable(Unobservable::Speculated);
     let windows = Status::Excluded(Excluded::Excluded, "//go:build windows".into());
     let add = "(*Cart).Add";

@@ -171,6 +171,19 @@ impl<'b> Compiled<'b> {
         insn > 0 && self.places[insn] != self.places[insn - 1]
     }
 
+    /// Whether the function computes a result and does nothing else: no store, no call but those that tell of a panic, no loop.
+    pub(super) fn only_computes(&self) -> bool {
+        let cfg = &self.cfg;
+        let does_something = |block: &Block| {
+            let last = cfg.insns[block.end - 1].flow;
+            let leaves = block.prologue || block.panics || matches!(last, Flow::Panic { .. });
+            !leaves && cfg.insns[block.first..block.end].iter().any(|insn| insn.effect)
+        };
+        !cfg.incomplete
+            && !cfg.blocks.iter().any(does_something)
+            && !(0..cfg.blocks.len()).any(|b| cfg.blocks[b].succs.iter().any(|s| self.dominators.dominates(*s, b)))
+    }
+
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
     pub(super) fn is_strong(&self, insn: usize) -> bool {
         match self.cfg.insns[insn].flow {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::{Invalid, ProbePlan};
 
 const MAGIC: [u8; 8] = *b"GOATPLAN";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const HEADER: usize = 32;
 
 /// A plan file of a million sites has some ten megabytes.
@@ -297,7 +297,7 @@ mod tests {
         check(&good[..20], "torn: 20 of 32 bytes");
         check(&good[..good.len() - 1], &format!("torn: {} of {} bytes", good.len() - 1, good.len()));
         check(&[&good[..], b"x"].concat(), "checksum");
-        check(&with(&good, 8, &1u32.to_le_bytes()), "format 1, this goat reads 3");
+        check(&with(&good, 8, &1u32.to_le_bytes()), "format 1, this goat reads 4");
         check(&with(&good, good.len() - 1, &[good[good.len() - 1] ^ 1]), "checksum");
         check(&resealed(&with(&good, 16, &u64::MAX.to_le_bytes())), "more than the 536870912");
         check(&resealed(&with(&good, 16, &1u64.to_le_bytes())), "2 bytes, not 1 as it says");

@@ -62,6 +62,8 @@ struct SiteOf<'a> {
     offset: String,
     function: &'a str,
     inlined: bool,
+    /// Whether calls of it may have been inlined elsewhere without a trace.
+    foldable: bool,
     class: ProbeClass,
     condition: Option<Condition>,
     /// What is probed instead where faults can't be told of, or a condition costs more than it saves.
@@ -121,6 +123,7 @@ fn view_of<'a>(plan: &'a ProbePlan, point: &'a super::Point) -> Option<Point<'a>
                     offset,
                     function: &instance.function,
                     inlined: instance.inlined,
+                    foldable: instance.foldable,
                     class,
                     condition,
                     fallback,
@@ -186,9 +189,9 @@ mod tests {
             value!({"id": 1, "file": "cart.go", "line": 10, "endLine": 11, "lines": [10, 11], "function": "(*Cart).Add",
                 "kind": "statement", "observable": true, "reason": null, "sites": [
                 {"address": "0x49a1c0", "offset": "0x9a1c0", "function": "example.com/shop/cart.(*Cart).Add",
-                    "inlined": false, "class": "emulated", "condition": null, "fallback": null},
+                    "inlined": false, "foldable": false, "class": "emulated", "condition": null, "fallback": null},
                 {"address": "0x49a1d0", "offset": "0x9a1d0", "function": "example.com/shop/main.main",
-                    "inlined": true, "class": "emulated", "condition": null, "fallback": null}],
+                    "inlined": true, "foldable": false, "class": "emulated", "condition": null, "fallback": null}],
                 "blind": []}),
         );
         check("/points/1/sites/0/condition", value!(4));

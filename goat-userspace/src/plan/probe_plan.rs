@@ -157,6 +157,9 @@ pub struct Instance {
     pub function: Arc<str>,
     /// Whether it is an inlined copy.
     pub inlined: bool,
+    /// Whether other copies may be gone without a trace: it is the function itself, and does nothing but compute a result, so that
+    /// a call of it that was inlined can come to a constant, or to a part of another instruction.
+    pub foldable: bool,
     /// Sites of this copy, no two of which run for the same execution.
     pub sites: Vec<Slot>,
 }

@@ -7,20 +7,20 @@ use std::{
 };
 
 use super::{
-    AppInfo, Blind, Component, Error, Fallback, FaultEntry, Instance, PlanFile, Point, ProbeClass, ProbePlan, Site,
-    Slot, SourceLine, Status, Unobservable, absent::Absent, agreement::Agreement, compiled::Compiled, copy::Copy,
-    finder::Finder, placement, sites, wrapper,
+    AppInfo, Component, Error, FaultEntry, PlanFile, Point, ProbePlan, Site, SourceLine,
+    absent::Absent,
+    agreement::Agreement,
+    copies,
+    gathered::{Gathered, Slots, instruction_at},
 };
 use crate::{
-    addr::{AddrRange, FileOffset, VirtAddr},
     binary::{Arch, Binary, FileId},
-    cfg::Insn,
     diff::ChangeSet,
     lines::LineSet,
     paths::RepoPath,
-    source::{BlockId, FunctionId, SourceIndex},
+    source::SourceIndex,
     timed::timed,
-    track::{Granularity, PathMap, PathRule, TrackPoint, TrackPoints},
+    track::{Granularity, PathMap, PathRule, TrackPoints},
 };
 
 /// How many lines around a changed one the plan carries for people to read.
@@ -81,57 +81,11 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
     }
 
     let fault_entry = fault_entry(inputs.binary);
-    let mut slots = Slots { faults: fault_entry.is_some(), ..Slots::default() };
+    let seen = timed("copies looked at", || copies::look(inputs, &compiled_file, &functions, fault_entry.is_some()));
+    let mut slots = Slots::default();
     let mut statuses: BTreeMap<u32, Gathered> = BTreeMap::new();
-    let by_function = points_by_function(inputs.points);
-    let finder = Finder::new(inputs.sources, &compiled_file);
-    let mut elsewhere: BTreeMap<u32, BTreeSet<BlockId>> = BTreeMap::new();
-    for found in functions.iter().flat_map(|f| finder.copies(f)) {
-        let body = inputs.sources.files[found.source as usize].functions[found.function.0 as usize].body;
-        let of_file = elsewhere.entry(found.source).or_default();
-        if found.root != body {
-            of_file.insert(found.root);
-        }
-    }
-    for function in &functions {
-        let found = finder.copies(function);
-        // Decoding costs more than everything else: only for functions that hold a point.
-        if !found.iter().any(|f| by_function.contains_key(&(f.source, f.function))) {
-            continue;
-        }
-        let compiled = match Compiled::new(inputs.binary, function) {
-            Ok(compiled) => compiled,
-            Err(error) => {
-                tracing::debug!(function = %function.name, %error, "not decoded");
-                continue;
-            }
-        };
-        for place in found {
-            let source = &inputs.sources.files[place.source as usize];
-            let bodies = &elsewhere[&place.source];
-            let copy = Copy::new(&compiled, place.node, place.file, source, place.function, place.root, bodies);
-            for point in by_function.get(&(place.source, place.function)).into_iter().flatten() {
-                if copy.covers(point.anchor) {
-                    statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
-                }
-            }
-        }
-    }
-    let none = BTreeSet::new();
-    for found in wrapper::find(inputs.binary, inputs.sources, &compiled_file, &functions) {
-        let Some(points) = by_function.get(&(found.source, found.method)) else { continue };
-        let Ok(compiled) = Compiled::new(inputs.binary, &found.function) else { continue };
-        if !wrapper::holds_body(&compiled, &found.function) {
-            continue;
-        }
-        let source = &inputs.sources.files[found.source as usize];
-        let root = source.functions[found.method.0 as usize].body;
-        let bodies = elsewhere.get(&found.source).unwrap_or(&none);
-        let mut copy = Copy::new(&compiled, None, found.file, source, found.method, root, bodies);
-        copy.wrapper = true;
-        for point in points.iter().filter(|point| copy.covers(point.anchor)) {
-            statuses.entry(point.id).or_default().add(&copy, point, &mut slots);
-        }
+    for (point, seen) in seen {
+        statuses.entry(point).or_default().add(seen, &mut slots);
     }
     let sites = slots.finish(inputs.binary, &mut statuses);
     if sites.len() > MAX_SITES {
@@ -189,142 +143,6 @@ fn nothing_matched(paths: &PathMap, changes: &ChangeSet) -> Option<String> {
              if it is another place's name, say so with --path-map"
         )
     })
-}
-
-fn points_by_function(points: &TrackPoints) -> BTreeMap<(u32, FunctionId), Vec<&TrackPoint>> {
-    let mut by_function: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for point in &points.points {
-        by_function.entry((point.file, point.function)).or_default().push(point);
-    }
-    by_function
-}
-
-/// What one point's copies say.
-#[derive(Default)]
-struct Gathered {
-    instances: Vec<(Instance, Vec<SiteKey>)>,
-    blind: Vec<Blind>,
-}
-
-/// What makes a site.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct SiteKey {
-    addr: VirtAddr,
-    /// Whether its faults are counted, and not its hits.
-    is_fault: bool,
-    /// The flags on which a hit there counts.
-    condition: Option<u8>,
-    /// Whether its hits are not all without those of fault slots.
-    behind_faults: bool,
-    /// What may be probed instead: address, class and length.
-    fallback: Option<(VirtAddr, ProbeClass, u8)>,
-}
-
-impl SiteKey {
-    fn of(placed: &placement::Placed, insns: &[Insn]) -> Self {
-        Self {
-            addr: insns[placed.insn].addr,
-            is_fault: false,
-            condition: placed.condition,
-            behind_faults: !placed.faults.is_empty(),
-            fallback: placed.fallback.map(|(insn, class)| (insns[insn].addr, class, insns[insn].len)),
-        }
-    }
-
-    fn fault(addr: VirtAddr) -> Self {
-        Self { addr, is_fault: true, condition: None, behind_faults: false, fallback: None }
-    }
-}
-
-impl Gathered {
-    fn add(&mut self, copy: &Copy<'_, '_>, point: &TrackPoint, slots: &mut Slots) {
-        let compiled = copy.compiled;
-        let function = compiled.function.name.to_string();
-        let inlined = copy.node.is_some();
-        let found = if compiled.cfg.incomplete {
-            Err(Unobservable::Speculated)
-        } else {
-            sites::locate(copy, point.anchor).and_then(|spots| placement::place(compiled, &spots, slots.faults))
-        };
-        match found {
-            Ok(placed) => {
-                let known: BTreeSet<SiteKey> = self.instances.iter().flat_map(|(_, keys)| keys).copied().collect();
-                let mut keys = Vec::with_capacity(placed.len());
-                for p in placed {
-                    let insns = &compiled.cfg.insns;
-                    // A fault counts once for the point, though it may be in the way of two copies at once: then without it.
-                    let is_shared = |insn: &usize| known.contains(&SiteKey::fault(insns[*insn].addr));
-                    let is_new = !known.contains(&SiteKey::of(&p, insns));
-                    let p = if is_new && p.faults.iter().any(is_shared) { p.without_faults() } else { p };
-                    let site = SiteKey::of(&p, insns);
-                    let faults =
-                        p.faults.iter().map(|insn| (*insn, SiteKey::fault(insns[*insn].addr), ProbeClass::Fault));
-                    for (insn, key, class) in std::iter::once((p.insn, site, p.class)).chain(faults) {
-                        // The body of a loop over a function may lie in two copies, inlined into the function that it belongs to.
-                        if !known.contains(&key) && !keys.contains(&key) {
-                            slots.found.entry(key).or_insert((class, insns[insn].len));
-                            keys.push(key);
-                        }
-                    }
-                }
-                if keys.is_empty() {
-                    return;
-                }
-                self.instances.push((Instance { function: function.into(), inlined, sites: Vec::new() }, keys));
-            }
-            Err(reason) => self.blind.push(Blind { function, inlined, reason }),
-        }
-    }
-
-    fn finish(mut self) -> (Status, Vec<Blind>) {
-        self.blind.sort_by(|a, b| (&a.function, a.inlined, a.reason).cmp(&(&b.function, b.inlined, b.reason)));
-        if self.instances.is_empty() {
-            // The copies may differ in why; the reason that says most about the code comes first.
-            let reason = self.blind.iter().map(|b| b.reason).max().unwrap_or(Unobservable::NotLinked);
-            return (Status::Unobservable(reason), self.blind);
-        }
-        (Status::Observed(self.instances.into_iter().map(|(instance, _)| instance).collect()), self.blind)
-    }
-}
-
-/// Every site once.
-#[derive(Default)]
-struct Slots {
-    found: BTreeMap<SiteKey, (ProbeClass, u8)>,
-    /// Whether faults can be told of.
-    faults: bool,
-}
-
-impl Slots {
-    /// Numbers the sites by address and enters the numbers into the instances.
-    fn finish(self, binary: &Binary, points: &mut BTreeMap<u32, Gathered>) -> Vec<Site> {
-        let mut sites = Vec::with_capacity(self.found.len());
-        let mut slots: BTreeMap<SiteKey, Slot> = BTreeMap::new();
-        for (key @ SiteKey { addr: address, condition, behind_faults, .. }, (class, len)) in self.found {
-            let Some((offset, instruction)) = instruction_at(binary, address, len) else { continue };
-            let fallback = key.fallback.and_then(|(address, class, len)| {
-                let (offset, instruction) = instruction_at(binary, address, len)?;
-                Some(Fallback { address, offset, instruction, class })
-            });
-            slots.insert(key, Slot::try_from(sites.len()).expect("fewer than 2^32 sites"));
-            let condition = condition.map(super::Condition);
-            sites.push(Site { address, offset, instruction, class, condition, behind_faults, fallback });
-        }
-        for gathered in points.values_mut() {
-            for (instance, keys) in &mut gathered.instances {
-                instance.sites = keys.iter().filter_map(|k| slots.get(k).copied()).collect();
-                instance.sites.sort_unstable();
-            }
-            gathered.instances.sort_by(|(a, _), (b, _)| (&a.function, &a.sites).cmp(&(&b.function, &b.sites)));
-        }
-        sites
-    }
-}
-
-/// Where in the file the instruction lies, and its bytes.
-fn instruction_at(binary: &Binary, address: VirtAddr, len: u8) -> Option<(FileOffset, Vec<u8>)> {
-    let high = VirtAddr(address.0 + u64::from(len));
-    Some((binary.file_offset(address)?, binary.code(AddrRange { low: address, high })?.to_vec()))
 }
 
 /// Where Go's signal handler sends what has faulted. Not re-run by the growth of a stack: it has no frame. On arm64 that is

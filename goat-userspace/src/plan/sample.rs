@@ -19,6 +19,7 @@ pub(crate) fn plan() -> ProbePlan {
     let instance = |function: &str, inlined, sites: &[u32]| Instance {
         function: format!("example.com/shop/{function}").into(),
         inlined,
+        foldable: false,
         sites: sites.to_vec(),
     };
     let other = |text: &str| Status::Excluded(Excluded::OtherComponent, text.into());
@@ -239,7 +240,7 @@ fn any_file() -> impl Strategy<Value = PlanFile> {
 }
 
 fn any_point() -> impl Strategy<Value = Point> {
-    let instance = || Instance { function: "main.main".into(), inlined: false, sites: vec![] };
+    let instance = || Instance { function: "main.main".into(), inlined: false, foldable: false, sites: vec![] };
     let status = prop_oneof![
         Just(Status::Observed(vec![instance()])),
         Just(Status::Unobservable(Unobservable::NotLinked)),

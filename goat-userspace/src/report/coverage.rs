@@ -87,8 +87,8 @@ pub struct Item {
     pub blind: usize,
     /// When it ran first.
     pub first_hit: Option<SystemTime>,
-    /// Whether it may have run more often than `count`: some of its copies can't be observed or are not armed, or it was inlined, and
-    /// where the compiler knew what an inlined call comes to, it leaves neither code nor a trace of itself in the binary.
+    /// Whether it may have run more often than `count`: some of its copies can't be observed or are not armed, or it was inlined or
+    /// may have been, and where the compiler knew what an inlined call comes to, it leaves neither code nor a trace in the binary.
     pub at_least: bool,
     /// `None` if its sites were armed all the time that they were needed. Else `count` is the best estimate, and a point that is
     /// not executed was not seen to while it was watched.
@@ -277,12 +277,12 @@ fn observe(item: &mut Item, instances: &[Instance], counts: &Counts, data_type: 
         slots.map(|&slot| counts.slots.get(slot as usize).copied().unwrap_or_default())
     };
     let hits = sites().fold(0u64, |sum, site| sum.saturating_add(site.hits));
-    let inlined = instances.iter().any(|instance| instance.inlined);
+    let elsewhere = instances.iter().any(|instance| instance.inlined || instance.foldable);
     let unarmed = |site: &SlotCount| site.armed == Armed::NotArmed;
     let (all, not_armed) = (sites().count(), sites().filter(unarmed).count());
     let some_not_armed = (not_armed > 0).then(|| format!("not-armed: {not_armed} of {all} sites"));
     item.first_hit = sites().filter_map(|site| site.first_hit).min();
-    item.at_least = data_type == DataType::Count && (inlined || item.blind > 0 || not_armed > 0);
+    item.at_least = data_type == DataType::Count && (elsewhere || item.blind > 0 || not_armed > 0);
     let estimate = Estimate::of(sites());
     let estimate = estimate.map(|(count, e)| (count, Estimate { high: e.high.filter(|_| !item.at_least), ..e }));
     let copies = instances.len() + item.blind;

@@ -93,6 +93,14 @@ fn a_count_is_a_lower_bound_where_calls_may_have_left_no_code() {
     check(&[NEVER, NEVER, NEVER], Count, [true, false]);
     check(&[NEVER, NEVER, UNARMED], Count, [true, true]);
     check(&[hit(3, 5), NEVER, hit(1, 5)], Bool, [false, false]);
+
+    // A call of a function that only computes may have been inlined without a trace.
+    let mut plan = sample::plan();
+    let Status::Observed(instances) = &mut plan.points[1].status else { panic!("{:?}", plan.points[1]) };
+    instances[0].foldable = true;
+    let counts = Counts { taken: at(9), slots: vec![NEVER, NEVER, hit(1, 5)] };
+    assert!(new(&plan, &counts, Count).components[1].items[1].at_least);
+    assert!(!new(&plan, &counts, Bool).components[1].items[1].at_least);
 }
 
 #[test]

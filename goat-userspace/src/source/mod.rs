@@ -7,13 +7,6 @@ mod go;
 mod line_classes;
 mod markers;
 
-use std::{
-    num::NonZero,
-    panic,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
-
 pub use build_constraint::BuildContext;
 pub use condition::{Condition, Next, Operand, Order};
 pub use go::parse;
@@ -21,6 +14,7 @@ pub use markers::{Marker, MarkerKind, Markers};
 
 use crate::{
     lines::{LineRange, LineSet},
+    parallel,
     paths::RepoPath,
 };
 
@@ -37,26 +31,7 @@ pub struct SourceIndex {
 /// Parses every file: most of a plan's time, so by as many threads as there are processors.
 pub fn index<'a>(files: impl IntoIterator<Item = (&'a RepoPath, &'a [u8])>) -> SourceIndex {
     let files: Vec<_> = files.into_iter().collect();
-    let next = AtomicUsize::new(0);
-    // The next file that nobody has begun with: files differ much in size.
-    let work = || -> Vec<(usize, SourceFile)> {
-        let take = || {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            files.get(at).map(|(path, text)| (at, parse(path, text)))
-        };
-        std::iter::from_fn(take).collect()
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(files.len() / FILES_A_THREAD);
-    let mut parsed = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
-        for other in others {
-            all.extend(other.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
-        }
-        all
-    });
-    parsed.sort_unstable_by_key(|(at, _)| *at);
-    SourceIndex { files: parsed.into_iter().map(|(_, file)| file).collect() }
+    SourceIndex { files: parallel::map(&files, FILES_A_THREAD, |(path, text)| parse(path, text)) }
 }
 
 /// One file's structure. Ids are indices into its own vectors.

@@ -110,7 +110,12 @@ impl Program {
             lines: LineSet::new(),
             function: "".into(),
             kind: "statement".into(),
-            status: Status::Observed(vec![Instance { function: "".into(), inlined: false, sites: vec![slot] }]),
+            status: Status::Observed(vec![Instance {
+                function: "".into(),
+                inlined: false,
+                foldable: false,
+                sites: vec![slot],
+            }]),
             blind: Vec::new(),
         };
         ProbePlan {

@@ -17,6 +17,7 @@ const HOT: u64 = 10_000;
 
 /// Functions and their counts.
 #[derive(Default, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Counts {
     /// Functions whose calls both count, and which are not hot.
     pub(super) functions: usize,

@@ -263,6 +263,8 @@ struct Program<'a> {
     emulated: usize,
     recall: f64,
     changed_output: usize,
+    /// With `--counts`.
+    counts: Option<&'a Counts>,
 }
 
 /// For scripts: a list of programs.
@@ -286,6 +288,7 @@ pub(super) fn json(reports: &[SubjectReport]) -> Result<String> {
             emulated: program.figures.emulated,
             recall: program.figures.recall(),
             changed_output: program.changed_output,
+            counts: program.counts.as_ref(),
         })
         .collect();
     Ok(serde_json::to_string_pretty(&view)?)
