@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Excluded, Inputs, Status, Unobservable};
+use super::{Excluded, Status, Unobservable};
 use crate::{
     binary::{FileId, Identity},
-    diff::Component,
-    source::BuildContext,
+    diff::{ChangeSet, Component},
+    source::{BuildContext, SourceIndex},
 };
 
 /// Why a point's function is not in the binary.
 pub(super) struct Absent<'a> {
-    inputs: &'a Inputs<'a>,
+    changes: &'a ChangeSet,
+    sources: &'a SourceIndex,
     compiled_file: &'a [Option<FileId>],
     /// The binary's own component.
     pub(super) component: Option<u32>,
@@ -22,30 +23,31 @@ pub(super) struct Absent<'a> {
 }
 
 impl<'a> Absent<'a> {
-    pub(super) fn new(inputs: &'a Inputs<'a>, compiled_file: &'a [Option<FileId>]) -> Self {
-        let main = &inputs.binary.identity().path;
-        let component = inputs
-            .changes
-            .components
-            .iter()
-            .find(|c| import_path(&inputs.changes.modules, main_dir(c)).is_some_and(|path| path == *main));
-        let build = build_context(inputs.binary.identity());
-        let files = inputs.sources.files.iter().zip(compiled_file);
+    pub(super) fn new(
+        changes: &'a ChangeSet,
+        sources: &'a SourceIndex,
+        binary: &Identity,
+        compiled_file: &'a [Option<FileId>],
+    ) -> Self {
+        let is_main =
+            |c: &&Component| import_path(&changes.modules, main_dir(c)).is_some_and(|path| path == binary.path);
+        let component = changes.components.iter().find(is_main).map(|c| c.id);
+        let files = sources.files.iter().zip(compiled_file);
         let compiled = files.filter(|(_, compiled)| compiled.is_some()).map(|(file, _)| file.path.dir()).collect();
-        Self { inputs, compiled_file, component: component.map(|c| c.id), build, compiled }
+        Self { changes, sources, compiled_file, component, build: build_context(binary), compiled }
     }
 
     /// Why no point of the file was found in the binary.
     pub(super) fn why(&self, file: u32) -> Status {
-        let source = &self.inputs.sources.files[file as usize];
+        let source = &self.sources.files[file as usize];
         if self.compiled_file[file as usize].is_some() {
             return Status::Unobservable(Unobservable::NotLinked);
         }
         let dir = source.path.dir();
-        let components = &self.inputs.changes.components;
+        let components = &self.changes.components;
         let mine = components.iter().find(|c| Some(c.id) == self.component);
         // Dependencies have no component, and are compared where their packages are in the binary.
-        let is_dependency = self.inputs.changes.dependency_of(&source.path).is_some();
+        let is_dependency = self.changes.dependency_of(&source.path).is_some();
         if is_dependency || mine.is_some_and(|c| c.holds(dir)) || self.compiled.contains(dir) {
             // The package is in, the file is not: a constraint keeps it out, or nothing in it is called.
             return match source.left_out_by(&self.build) {
@@ -115,6 +117,48 @@ fn import_path(modules: &BTreeMap<String, String>, dir: &str) -> Option<String> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{diff::Revision, paths::RepoPath, source};
+
+    #[test]
+    fn what_has_no_copy_is_excluded_by_its_build_or_not_linked() {
+        let file = |path: &str, text: &str| (path.into(), text.as_bytes().to_vec());
+        let files: Vec<(RepoPath, Vec<u8>)> = vec![
+            file("asm/asm.go", "package asm\n"),
+            file("asm/asm_windows.go", "package asm\n"),
+            file("asm/unused.go", "package asm\n"),
+            file("cmd/other/main.go", "package main\n"),
+            file("cmd/shopd/main.go", "package main\n"),
+            file("tools/tools.go", "package tools\n"),
+        ];
+        let sources = source::index(files.iter().map(|(path, text)| (path, &text[..])));
+        let component = |id, name: &str| Component { id, name: name.into(), dirs: vec![name.into()] };
+        let revision = Revision { spec: "HEAD".into(), commit: String::new(), short: String::new(), time: 0 };
+        let changes = ChangeSet {
+            old: None,
+            new: revision,
+            files: Vec::new(),
+            filtered: BTreeMap::new(),
+            modules: BTreeMap::from([(String::new(), "example.com/shop".into())]),
+            components: vec![component(0, "cmd/other"), component(1, "cmd/shopd")],
+            dependencies: Vec::new(),
+        };
+        let binary = Identity { path: "example.com/shop/cmd/shopd".into(), ..Identity::default() };
+        // No import leads to `asm`, and yet a file of it has code in the binary.
+        let compiled = [Some(FileId(7)), None, None, None, Some(FileId(8)), None];
+        let absent = Absent::new(&changes, &sources, &binary, &compiled);
+        assert_eq!(absent.component, Some(1));
+        let not_linked = Status::Unobservable(Unobservable::NotLinked);
+        let excluded = |rule: &str| Status::Excluded(Excluded::Excluded, rule.into());
+        let expected = [
+            not_linked.clone(),
+            excluded("file name *_windows.go"),
+            not_linked.clone(),
+            Status::Excluded(Excluded::OtherComponent, "only cmd/other holds it".into()),
+            not_linked,
+            excluded("no command of the repository imports its package"),
+        ];
+        assert_eq!([0, 1, 2, 3, 4, 5].map(|file| absent.why(file)), expected);
+    }
 
     #[test]
     fn the_build_is_known_by_its_settings() {

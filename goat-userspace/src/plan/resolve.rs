@@ -92,7 +92,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
         return Err(Error::TooManySites { sites: sites.len(), max: MAX_SITES });
     }
 
-    let absent = Absent::new(inputs, &compiled_file);
+    let absent = Absent::new(inputs.changes, inputs.sources, inputs.binary.identity(), &compiled_file);
     let mut points = Vec::with_capacity(inputs.points.points.len());
     for point in &inputs.points.points {
         let source = &inputs.sources.files[point.file as usize];
