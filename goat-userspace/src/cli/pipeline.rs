@@ -1,6 +1,10 @@
 //! From revisions to a plan: the pipeline's arrows, one after the other.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use anyhow::Context;
 
@@ -14,7 +18,7 @@ use super::{
 };
 use crate::{
     binary::{self, Binary},
-    diff::{self, ChangeSet, Remarks},
+    diff::{self, ChangeSet, Precision, Remarks},
     plan::{self, AppInfo, ProbePlan},
     source::{self, MarkerKind, SourceIndex},
     timed::timed,
@@ -54,26 +58,41 @@ fn leave_out_marked(changes: &mut ChangeSet, sources: &SourceIndex) -> Vec<Strin
 
 /// As far as sources alone can tell.
 pub(super) fn change(settings: &Settings) -> anyhow::Result<Change> {
-    compare(settings, None, &Progress::new())
+    let progress = Progress::new();
+    let options = diff_options(settings)?;
+    read(settings, &options, compare(settings, &options, &progress)?, None, &progress)
 }
 
-/// The change; of dependencies what `binary` holds.
-fn compare(settings: &Settings, binary: Option<(&Binary, &[PathRule])>, progress: &Progress) -> anyhow::Result<Change> {
-    let options = diff::Options {
+fn diff_options(settings: &Settings) -> anyhow::Result<diff::Options> {
+    Ok(diff::Options {
         old: settings.old()?.to_owned(),
         new: settings.new.clone(),
         merge_base: settings.merge_base,
         precision: settings.diff_precision(),
         filter: settings.filter.clone(),
-    };
+    })
+}
+
+/// Compares the revisions.
+fn compare(settings: &Settings, options: &diff::Options, progress: &Progress) -> anyhow::Result<ChangeSet> {
     let sides = format!("{} with {}", quoted(&options.old), quoted(&options.new));
     progress.begin(format!("comparing {sides}"));
     let step = |done, total| progress.step(done, total);
-    let mut changes = timed("revisions compared", || diff::between_with(&settings.repo, &options, &step))
-        .with_context(|| format!("cannot compare {sides}"))?;
+    timed("revisions compared", || diff::between_with(&settings.repo, options, &step))
+        .with_context(|| format!("cannot compare {sides}"))
+}
+
+/// Reads what changed; of dependencies what `binary` holds.
+fn read(
+    settings: &Settings,
+    options: &diff::Options,
+    mut changes: ChangeSet,
+    binary: Option<(&Binary, &[PathRule])>,
+    progress: &Progress,
+) -> anyhow::Result<Change> {
     let remarks = if settings.dependencies {
         progress.begin("comparing dependencies");
-        let add = || dependencies::add(&settings.repo, &options, binary, &mut changes);
+        let add = || dependencies::add(&settings.repo, options, binary, &mut changes);
         timed("dependencies compared", add).context("cannot compare dependencies")?
     } else {
         Remarks::default()
@@ -87,15 +106,48 @@ fn compare(settings: &Settings, binary: Option<(&Binary, &[PathRule])>, progress
     Ok(Change { changes, sources, points, left_out, remarks })
 }
 
+/// Opens the binary, says so, and goes on to read what everything else will wait for.
+fn open(path: &Path, reading: &ReadingArgs, opened: &mpsc::Sender<anyhow::Result<Arc<Binary>>>) {
+    let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
+    let binary = timed("binary opened", || Binary::open_with(path, &options)).map(Arc::new);
+    let names_of = binary.as_ref().ok().cloned();
+    // Nobody waits for it if the revisions could not be compared.
+    let _ = opened.send(binary.map_err(anyhow::Error::from));
+    if let Some(binary) = names_of {
+        // An error comes again when the names are asked for.
+        let _ = timed("file names read", || binary.files());
+    }
+}
+
+/// The change that is to be looked for in the binary at `path`, and that.
+fn both(
+    settings: &Settings,
+    path: &Path,
+    reading: &ReadingArgs,
+    progress: &Progress,
+) -> anyhow::Result<(Arc<Binary>, Change)> {
+    let options = diff_options(settings)?;
+    thread::scope(|scope| {
+        let (sender, opened) = mpsc::channel();
+        scope.spawn(move || open(path, reading, &sender));
+        let binary = || opened.recv().context("reading the binary broke off")?;
+        let (binary, changes) = if options.precision == Precision::Blame {
+            // The binary first: it is the cheaper of the two to be wrong about.
+            (binary()?, compare(settings, &options, progress)?)
+        } else {
+            let changes = compare(settings, &options, progress);
+            (binary()?, changes?)
+        };
+        let change = read(settings, &options, changes, Some((&binary, &reading.path_map)), progress)?;
+        Ok((binary, change))
+    })
+}
+
 /// All the way, for the binary at `path`.
 pub(super) fn plan(settings: &Settings, path: &Path, reading: &ReadingArgs) -> anyhow::Result<ProbePlan> {
-    // The binary first: it is the cheaper of the two to be wrong about.
-    let options = binary::Options { debug_file: reading.debug_file.clone(), ..binary::Options::default() };
     let progress = Progress::new();
     progress.begin(format!("reading {}", path.display()));
-    let binary = timed("binary opened", || Binary::open_with(path, &options))?;
-    let of_binary = Some((&binary, &*reading.path_map));
-    let Change { changes, sources, points, left_out, remarks } = compare(settings, of_binary, &progress)?;
+    let (binary, Change { changes, sources, points, left_out, remarks }) = both(settings, path, reading, &progress)?;
     progress.aside(|| remarks.notes.iter().for_each(|note| say::note(note)));
     let mut warnings = revision::check(binary.identity(), &changes.new, reading.allow_mismatch)?;
     warnings.extend(left_out);

@@ -56,7 +56,7 @@ pub struct Inputs<'a> {
 
 /// Makes the plan.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<ProbePlan, Error> {
-    let files = timed("file names read", || inputs.binary.files())?;
+    let files = inputs.binary.files()?;
     let paths = PathMap::with_rules(
         inputs.path_rules,
         inputs.sources.files.iter().map(|f| &f.path),
