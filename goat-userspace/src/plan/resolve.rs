@@ -1,5 +1,5 @@
-//! Track points and a binary in, the plan out: finds each function's compiled copies, asks [`super::sites`] where each point is
-//! decided in each of them and [`super::placement`] which instruction to probe there, and gives every address one slot.
+//! Track points and a binary in, the plan out: which compiled file is which source, what [`super::copies`] say of each point in
+//! them, and a point without any by its reason.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -45,7 +45,7 @@ pub(super) const STRIPPED: &str = "Stripped builds";
 pub(crate) const LINES: &str = "Changed lines";
 
 /// Writes the document: all of it, or where no subject was judged with its defaults, the section of the variants.
-pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
+pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[&SubjectReport]) -> Result<()> {
     if subjects.is_empty() {
         return section(path, VARIANTS, &variants_table(variants));
     }
@@ -59,7 +59,7 @@ pub(super) fn write(path: &Path, subjects: &[SubjectReport], variants: &[Subject
     if !variants.is_empty() {
         let _ = write!(text, "\n## {VARIANTS}\n\n{}", variants_table(variants));
     }
-    disagreements(&mut text, subjects.iter().chain(variants));
+    disagreements(&mut text, subjects.iter().chain(variants.iter().copied()));
     for title in [VARIANTS, TABLES, STRIPPED, SURVIVAL, LINES] {
         if let (None, Some(at)) = (place(&text, title), place(&old, title)) {
             text = text.trim_end().to_owned() + "\n\n" + &old[at];
@@ -106,7 +106,7 @@ fn place(text: &str, title: &str) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-fn variants_table(variants: &[SubjectReport]) -> String {
+fn variants_table(variants: &[&SubjectReport]) -> String {
     let mut text = String::from("By `cargo xtask truth --variants`; each Go release on its own gofmt.\n\n");
     table(&mut text, variants.iter().map(|v| (v.name.clone(), v.total())));
     text

@@ -121,10 +121,13 @@ pub(crate) struct Args {
 
 impl Args {
     /// The document, as far as it has come: all of it takes long.
-    /// Nothing, from the first subject on of which a program could not be judged: its figures would be too good.
+    /// Nothing, from the first subject on of which a program could not be judged: its figures would be too good. Variants that could
+    /// not be judged are left out.
     fn write(&self, reports: &[SubjectReport], variants: &[SubjectReport]) -> Result<()> {
-        if self.write && reports.iter().all(|report| report.failed.is_empty()) {
-            document::write(&repository::root().join(DOCUMENT), reports, variants)?;
+        let is_whole = |report: &&SubjectReport| report.failed.is_empty();
+        if self.write && reports.iter().all(|report| is_whole(&report)) {
+            let variants: Vec<_> = variants.iter().filter(is_whole).collect();
+            document::write(&repository::root().join(DOCUMENT), reports, &variants)?;
         }
         Ok(())
     }
