@@ -170,7 +170,8 @@ fn unobservable(text: &mut String, subjects: &[SubjectReport]) {
 }
 
 const WHERE_COUNTS_DIFFER: &str = "\nWhere they differ, a call was inlined without leaving an instruction: its result was known, or part of \
-     another instruction. The binary does not say that there was one, and goat counts the other copies only:\n\n";
+     another instruction. The binary does not say that there was one (`l.Len() > 2` and `len(l) > 2` make the same code \
+     and the same tables), and goat counts the other copies only:\n\n";
 
 fn counts(text: &mut String, subjects: &[SubjectReport]) {
     if subjects.iter().all(|s| s.counts().is_none()) {
