@@ -44,6 +44,11 @@ impl Loops {
         loops
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     /// Whether going from `from` to `to` leaves a loop, so that `from` may run many times for each time that control goes there.
     pub fn leaves(&self, from: BlockIndex, to: BlockIndex) -> bool {
         self.innermost[from].is_some_and(|number| self.blocks[number].binary_search(&to).is_err())

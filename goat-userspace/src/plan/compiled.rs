@@ -179,9 +179,7 @@ impl<'b> Compiled<'b> {
             let leaves = block.prologue || block.panics || matches!(last, Flow::Panic { .. });
             !leaves && cfg.insns[block.first..block.end].iter().any(|insn| insn.effect)
         };
-        !cfg.incomplete
-            && !cfg.blocks.iter().any(does_something)
-            && !(0..cfg.blocks.len()).any(|b| cfg.blocks[b].succs.iter().any(|s| self.dominators.dominates(*s, b)))
+        !cfg.incomplete && !cfg.blocks.iter().any(does_something) && self.loops().is_empty()
     }
 
     /// Whether the program, and not the register allocator, asked for the instruction, so that its line can be trusted.
